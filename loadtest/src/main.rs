@@ -1,0 +1,71 @@
+//! Open-loop load on a running Plinth service, over its public client, beside the floor that no implementation can go
+//! below.
+//!
+//! Authentications are sent at the moments of a Poisson process, whatever became of those before (an open loop), and a
+//! latency counts from the moment at which the request was to be sent: a service that stalls is charged for everyone who
+//! would have come meanwhile, so there is no coordinated omission (Tene, "How NOT to Measure Latency", 2015). Every answer
+//! is verified before it counts, and the verification is part of its latency.
+//!
+//! The floor of a verdict, in CPU time of a server: a gRPC call that does nothing with messages of the same sizes, one
+//! strict signature verification and one signature, and a durable write of the same keys and bytes in a shared batch.
+
+mod bare;
+mod durable;
+mod echo;
+mod load;
+mod measurement;
+mod parties;
+mod plan;
+mod population;
+mod process;
+mod question;
+mod report;
+mod service;
+mod stopwatch;
+mod target;
+mod trial;
+
+use clap::{Parser, Subcommand};
+
+/// Sends authentications to a Plinth service at given rates, verifies every answer, and prints latencies and the server's
+/// CPU time a verdict beside the floor. Loopback only.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example: plinth-loadtest run --plinth target/release/plinth --rates 200,1000"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Sets up a service of its own in a fresh folder, loads it, and takes it down again.
+    Run(trial::Run),
+    /// Loads a service that runs already, on loopback.
+    Against(trial::Against),
+    /// Answers every authentication with nothing: the floor of a call. Started by the others; ends with its standard input.
+    #[command(hide = true)]
+    Echo(echo::Echo),
+}
+
+fn main() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match Arguments::parse().command {
+        Command::Run(run) => runtime.block_on(unless_interrupted(Box::pin(trial::run(run)))),
+        Command::Against(against) => runtime.block_on(unless_interrupted(Box::pin(trial::against(against)))),
+        Command::Echo(echo) => runtime.block_on(echo::serve(echo)),
+    }
+}
+
+/// An interrupted trial is dropped like a failed one, and takes down whatever it set up.
+async fn unless_interrupted(trial: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::select! {
+        result = trial => result,
+        interrupt = tokio::signal::ctrl_c() => {
+            interrupt?;
+            anyhow::bail!("interrupted")
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Compiles the wire contract: no external compiler to install.
+//!
+//! The descriptor set keeps the comments (source info), because server reflection shows them and a test walks them.
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+
+/// The contract, in the order in which files import each other.
+const FILES: [&str; 7] = [
+    "plinth/envelope/v1/envelope.proto",
+    "plinth/envelope/v1/header.proto",
+    "plinth/person/v1/person.proto",
+    "plinth/enrolment/v1/enrolment.proto",
+    "plinth/authentication/v1/authentication.proto",
+    "plinth/registry/v1/registry.proto",
+    "plinth/evidence/v1/evidence.proto",
+];
+
+/// Messages that hold a number, a name, a template, a token or a whole payload: `src/redacted.rs` writes their `Debug`.
+const REDACTED: [&str; 9] = [
+    ".plinth.envelope.v1.Envelope",
+    ".plinth.person.v1.FingerSample",
+    ".plinth.person.v1.Demographics",
+    ".plinth.enrolment.v1.EnrolmentStatement",
+    ".plinth.authentication.v1.DemographicClaim",
+    ".plinth.authentication.v1.AuthenticationRequest",
+    ".plinth.authentication.v1.AuthenticationStatement",
+    ".plinth.registry.v1.CaseVerdict",
+    ".plinth.registry.v1.CaseDecision",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    for file in FILES {
+        println!("cargo::rerun-if-changed={file}");
+    }
+    let mut compiler = protox::Compiler::new(["."])?;
+    compiler.include_source_info(true).include_imports(true).open_files(FILES)?;
+
+    let descriptors = PathBuf::from(std::env::var("OUT_DIR")?).join("plinth.descriptors.bin");
+    fs::write(descriptors, compiler.encode_file_descriptor_set())?;
+
+    tonic_prost_build::configure().skip_debug(REDACTED).compile_fds(compiler.file_descriptor_set())?;
+    Ok(())
+}

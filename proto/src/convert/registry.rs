@@ -1,0 +1,441 @@
+//! Bodies of the registry service.
+
+use plinth_identity::dsse::{PublicKey, Verified};
+use plinth_identity::field::FieldViolation;
+use plinth_identity::id::{CaseId, PartyId};
+use plinth_identity::party::{Party, PartyKind, PartyStatus, RelyingPartyPolicy};
+use plinth_identity::request::RequestHeader;
+use plinth_identity::statement::{RegistryChange, RegistryStatement};
+use plinth_identity::time::Timestamp;
+use prost::Message;
+
+use super::authentication::{encode_factors, factors};
+pub use super::case::{CandidateView, CaseOrder, case_view, decode_case_decision, encode_case_decision};
+use super::case::{decision, encode_decision};
+use super::header::{
+    encode_request_header, encode_statement_header, party_id, request_header, statement_header,
+};
+use super::{Page, decode_body, exact_bytes, required};
+use crate::registry::v1;
+
+/// Bytes of a backup folder's path at most.
+pub const MAX_DIRECTORY_BYTES: usize = 1_024;
+
+/// Names one party.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartyRef {
+    /// What it is.
+    pub kind: PartyKind,
+    /// Its id, unique within its kind.
+    pub id: PartyId,
+}
+
+/// What an administrator orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryOrder {
+    /// Who orders, and when.
+    pub header: RequestHeader,
+    /// What is ordered.
+    pub change: Change,
+}
+
+/// A change of the registry, or a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Register this party; it becomes active.
+    Register(Box<Party>),
+    /// Suspend it, from its next request on.
+    Suspend(PartyRef),
+    /// Let it take part again.
+    Reinstate(PartyRef),
+    /// Revoke it for ever.
+    Revoke(PartyRef),
+    /// Write a backup.
+    Backup {
+        /// A folder on the server's machine that does not exist yet: 1 to [`MAX_DIRECTORY_BYTES`] bytes.
+        directory: String,
+    },
+}
+
+/// The bytes of a registry change, for the administrator to sign.
+#[must_use]
+pub fn encode_registry_change(order: &RegistryOrder) -> Vec<u8> {
+    use v1::registry_change::Change as Wire;
+    let change = match &order.change {
+        Change::Register(party) => Wire::Register(party.as_ref().into()),
+        Change::Suspend(party) => Wire::Suspend(party.into()),
+        Change::Reinstate(party) => Wire::Reinstate(party.into()),
+        Change::Revoke(party) => Wire::Revoke(party.into()),
+        Change::Backup { directory } => Wire::Backup(v1::BackupOrder { directory: directory.clone() }),
+    };
+    v1::RegistryChange { header: Some(encode_request_header(&order.header)), change: Some(change) }
+        .encode_to_vec()
+}
+
+/// The registry change in a verified envelope.
+///
+/// # Errors
+///
+/// Names the first field at fault.
+pub fn decode_registry_change(verified: &Verified) -> Result<RegistryOrder, FieldViolation> {
+    decode_body::<v1::RegistryChange>(verified)?.try_into()
+}
+
+impl TryFrom<v1::RegistryChange> for RegistryOrder {
+    type Error = FieldViolation;
+
+    fn try_from(wire: v1::RegistryChange) -> Result<Self, FieldViolation> {
+        use v1::registry_change::Change as Wire;
+        let header = request_header(wire.header)?;
+        let change = match required(wire.change, "change")? {
+            Wire::Register(party) => {
+                let party = registration(party).map_err(|violation| violation.at("register"))?;
+                Change::Register(Box::new(party))
+            }
+            Wire::Suspend(party) => Change::Suspend(party_at(party, "suspend")?),
+            Wire::Reinstate(party) => Change::Reinstate(party_at(party, "reinstate")?),
+            Wire::Revoke(party) => Change::Revoke(party_at(party, "revoke")?),
+            Wire::Backup(order) => Change::Backup { directory: directory(order)? },
+        };
+        Ok(Self { header, change })
+    }
+}
+
+/// A party that is being registered: active, whether it says so or not.
+fn registration(mut wire: v1::Party) -> Result<Party, FieldViolation> {
+    if wire.status == i32::from(v1::PartyStatus::Unspecified) {
+        wire.status = v1::PartyStatus::Active.into();
+    }
+    let party = Party::try_from(wire)?;
+    if party.status != PartyStatus::Active {
+        return Err(FieldViolation::malformed(
+            "status",
+            "must be active: suspend a party after registering it",
+        ));
+    }
+    Ok(party)
+}
+
+fn party_at(wire: v1::PartyRef, field: &str) -> Result<PartyRef, FieldViolation> {
+    PartyRef::try_from(wire).map_err(|violation| violation.at(field))
+}
+
+fn directory(wire: v1::BackupOrder) -> Result<String, FieldViolation> {
+    let fits = (1..=MAX_DIRECTORY_BYTES).contains(&wire.directory.len());
+    if !fits || wire.directory.contains('\0') {
+        let description = format!("must be a path of 1 to {MAX_DIRECTORY_BYTES} bytes");
+        return Err(FieldViolation::malformed("backup.directory", description));
+    }
+    Ok(wire.directory)
+}
+
+impl From<&PartyRef> for v1::PartyRef {
+    fn from(party: &PartyRef) -> Self {
+        Self { kind: v1::PartyKind::from(party.kind).into(), id: party.id.as_str().to_owned() }
+    }
+}
+
+impl TryFrom<v1::PartyRef> for PartyRef {
+    type Error = FieldViolation;
+
+    fn try_from(wire: v1::PartyRef) -> Result<Self, FieldViolation> {
+        Ok(Self { kind: party_kind(wire.kind)?, id: party_id(&wire.id, "id")? })
+    }
+}
+
+impl From<&Party> for v1::Party {
+    fn from(party: &Party) -> Self {
+        let policy = match party.kind {
+            PartyKind::RelyingParty => Some(v1::RelyingPartyPolicy {
+                factors: encode_factors(party.policy.factors),
+                sees_reasons: party.policy.sees_reasons,
+            }),
+            PartyKind::Agency | PartyKind::Administrator => None,
+        };
+        Self {
+            kind: v1::PartyKind::from(party.kind).into(),
+            id: party.id.as_str().to_owned(),
+            display_name: party.display_name.clone(),
+            public_key: party.key.to_bytes().to_vec(),
+            valid_from_ms: party.valid_from.millis(),
+            valid_until_ms: party.valid_until.millis(),
+            policy,
+            status: v1::PartyStatus::from(party.status).into(),
+        }
+    }
+}
+
+impl TryFrom<v1::Party> for Party {
+    type Error = FieldViolation;
+
+    fn try_from(wire: v1::Party) -> Result<Self, FieldViolation> {
+        let kind = party_kind(wire.kind)?;
+        let status = match v1::PartyStatus::try_from(wire.status) {
+            Ok(v1::PartyStatus::Active) => PartyStatus::Active,
+            Ok(v1::PartyStatus::Suspended) => PartyStatus::Suspended,
+            Ok(v1::PartyStatus::Revoked) => PartyStatus::Revoked,
+            Ok(v1::PartyStatus::Unspecified) | Err(_) => {
+                return Err(FieldViolation::malformed("status", "must be active, suspended or revoked"));
+            }
+        };
+        let key = PublicKey::from_bytes(&exact_bytes(&wire.public_key, "public_key")?)
+            .map_err(|_| FieldViolation::malformed("public_key", "must be a sound Ed25519 public key"))?;
+        Self::new(
+            kind,
+            party_id(&wire.id, "id")?,
+            wire.display_name,
+            key,
+            Timestamp::from_millis(wire.valid_from_ms),
+            Timestamp::from_millis(wire.valid_until_ms),
+            status,
+            policy(kind, wire.policy)?,
+        )
+    }
+}
+
+fn policy(
+    kind: PartyKind,
+    wire: Option<v1::RelyingPartyPolicy>,
+) -> Result<RelyingPartyPolicy, FieldViolation> {
+    match (kind, wire) {
+        (PartyKind::RelyingParty, Some(wire)) => Ok(RelyingPartyPolicy {
+            factors: factors(&wire.factors, "policy.factors")?,
+            sees_reasons: wire.sees_reasons,
+        }),
+        (PartyKind::RelyingParty, None) => {
+            Err(FieldViolation::malformed("policy", "is required for a relying party"))
+        }
+        (PartyKind::Agency | PartyKind::Administrator, None) => Ok(RelyingPartyPolicy::default()),
+        (PartyKind::Agency | PartyKind::Administrator, Some(_)) => {
+            Err(FieldViolation::malformed("policy", "belongs to a relying party only"))
+        }
+    }
+}
+
+impl From<PartyKind> for v1::PartyKind {
+    fn from(kind: PartyKind) -> Self {
+        match kind {
+            PartyKind::Agency => Self::Agency,
+            PartyKind::RelyingParty => Self::RelyingParty,
+            PartyKind::Administrator => Self::Administrator,
+        }
+    }
+}
+
+fn party_kind(wire: i32) -> Result<PartyKind, FieldViolation> {
+    match v1::PartyKind::try_from(wire) {
+        Ok(v1::PartyKind::Agency) => Ok(PartyKind::Agency),
+        Ok(v1::PartyKind::RelyingParty) => Ok(PartyKind::RelyingParty),
+        Ok(v1::PartyKind::Administrator) => Ok(PartyKind::Administrator),
+        Ok(v1::PartyKind::Unspecified) | Err(_) => {
+            Err(FieldViolation::malformed("kind", "must be agency, relying party or administrator"))
+        }
+    }
+}
+
+impl From<PartyStatus> for v1::PartyStatus {
+    fn from(status: PartyStatus) -> Self {
+        match status {
+            PartyStatus::Active => Self::Active,
+            PartyStatus::Suspended => Self::Suspended,
+            PartyStatus::Revoked => Self::Revoked,
+        }
+    }
+}
+
+/// What an administrator reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryQuery {
+    /// Who asks, and when.
+    pub header: RequestHeader,
+    /// What is asked.
+    pub ask: RegistryAsk,
+}
+
+/// Parties, cases, or one case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistryAsk {
+    /// A page of parties in the order of their ids.
+    Parties {
+        /// The kind to list.
+        kind: PartyKind,
+        /// Which page.
+        page: Page,
+    },
+    /// A page of cases, oldest first.
+    Cases {
+        /// Only cases that are still to be decided.
+        open_only: bool,
+        /// Which page.
+        page: Page,
+    },
+    /// One case.
+    Case(CaseId),
+}
+
+/// The bytes of a registry query, for the administrator to sign.
+#[must_use]
+pub fn encode_registry_query(query: &RegistryQuery) -> Vec<u8> {
+    use v1::registry_query::Ask as Wire;
+    let ask = match &query.ask {
+        RegistryAsk::Parties { kind, page } => Wire::Parties(v1::PartiesPage {
+            kind: v1::PartyKind::from(*kind).into(),
+            page_size: page.size(),
+            page_token: page.token().to_owned(),
+        }),
+        RegistryAsk::Cases { open_only, page } => Wire::Cases(v1::CasesPage {
+            open_only: *open_only,
+            page_size: page.size(),
+            page_token: page.token().to_owned(),
+        }),
+        RegistryAsk::Case(case) => Wire::CaseId(case.get()),
+    };
+    v1::RegistryQuery { header: Some(encode_request_header(&query.header)), ask: Some(ask) }.encode_to_vec()
+}
+
+/// The registry query in a verified envelope.
+///
+/// # Errors
+///
+/// Names the first field at fault.
+pub fn decode_registry_query(verified: &Verified) -> Result<RegistryQuery, FieldViolation> {
+    decode_body::<v1::RegistryQuery>(verified)?.try_into()
+}
+
+impl TryFrom<v1::RegistryQuery> for RegistryQuery {
+    type Error = FieldViolation;
+
+    fn try_from(wire: v1::RegistryQuery) -> Result<Self, FieldViolation> {
+        use v1::registry_query::Ask as Wire;
+        let header = request_header(wire.header)?;
+        let ask = match required(wire.ask, "ask")? {
+            Wire::Parties(parties) => RegistryAsk::Parties {
+                kind: party_kind(parties.kind).map_err(|violation| violation.at("parties"))?,
+                page: Page::new(parties.page_size, &parties.page_token)
+                    .map_err(|violation| violation.at("parties"))?,
+            },
+            Wire::Cases(cases) => RegistryAsk::Cases {
+                open_only: cases.open_only,
+                page: Page::new(cases.page_size, &cases.page_token)
+                    .map_err(|violation| violation.at("cases"))?,
+            },
+            Wire::CaseId(case) => RegistryAsk::Case(CaseId::new(case)),
+        };
+        Ok(Self { header, ask })
+    }
+}
+
+/// The bytes of a registry statement, for the service to sign.
+#[must_use]
+pub fn encode_registry_statement(statement: &RegistryStatement) -> Vec<u8> {
+    let mut wire = v1::RegistryStatement {
+        header: Some(encode_statement_header(&statement.header)),
+        administrator: statement.administrator.as_str().to_owned(),
+        ..v1::RegistryStatement::default()
+    };
+    let party = |kind: PartyKind, id: &PartyId| Some(v1::PartyRef::from(&PartyRef { kind, id: id.clone() }));
+    let action = match &statement.change {
+        RegistryChange::Registered { kind, id } => {
+            wire.party = party(*kind, id);
+            v1::RegistryAction::Registered
+        }
+        RegistryChange::Suspended { kind, id } => {
+            wire.party = party(*kind, id);
+            v1::RegistryAction::Suspended
+        }
+        RegistryChange::Reinstated { kind, id } => {
+            wire.party = party(*kind, id);
+            v1::RegistryAction::Reinstated
+        }
+        RegistryChange::Revoked { kind, id } => {
+            wire.party = party(*kind, id);
+            v1::RegistryAction::Revoked
+        }
+        RegistryChange::CaseDecided { case, decision } => {
+            wire.case_id = case.get();
+            wire.decision = encode_decision(*decision).into();
+            v1::RegistryAction::CaseDecided
+        }
+        RegistryChange::CaseExtended { case } => {
+            wire.case_id = case.get();
+            v1::RegistryAction::CaseExtended
+        }
+    };
+    wire.action = action.into();
+    wire.encode_to_vec()
+}
+
+/// The registry statement in a verified envelope.
+///
+/// # Errors
+///
+/// Names the first field at fault; a party of a case, and a case of a party, are at fault.
+pub fn decode_registry_statement(verified: &Verified) -> Result<RegistryStatement, FieldViolation> {
+    decode_body::<v1::RegistryStatement>(verified)?.try_into()
+}
+
+impl TryFrom<v1::RegistryStatement> for RegistryStatement {
+    type Error = FieldViolation;
+
+    fn try_from(wire: v1::RegistryStatement) -> Result<Self, FieldViolation> {
+        let change = statement_change(&wire)?;
+        Ok(Self {
+            header: statement_header(wire.header)?,
+            administrator: party_id(&wire.administrator, "administrator")?,
+            change,
+        })
+    }
+}
+
+fn statement_change(wire: &v1::RegistryStatement) -> Result<RegistryChange, FieldViolation> {
+    use v1::RegistryAction as Action;
+    match Action::try_from(wire.action) {
+        Ok(Action::Registered) => {
+            statement_party(wire).map(|PartyRef { kind, id }| RegistryChange::Registered { kind, id })
+        }
+        Ok(Action::Suspended) => {
+            statement_party(wire).map(|PartyRef { kind, id }| RegistryChange::Suspended { kind, id })
+        }
+        Ok(Action::Reinstated) => {
+            statement_party(wire).map(|PartyRef { kind, id }| RegistryChange::Reinstated { kind, id })
+        }
+        Ok(Action::Revoked) => {
+            statement_party(wire).map(|PartyRef { kind, id }| RegistryChange::Revoked { kind, id })
+        }
+        Ok(Action::CaseDecided) => {
+            let case = statement_case(wire)?;
+            Ok(RegistryChange::CaseDecided { case, decision: decision(wire.decision)? })
+        }
+        Ok(Action::CaseExtended) if wire.decision == 0 => {
+            statement_case(wire).map(|case| RegistryChange::CaseExtended { case })
+        }
+        Ok(Action::CaseExtended) => {
+            Err(FieldViolation::malformed("decision", "belongs to a decided case only"))
+        }
+        Ok(Action::Unspecified) | Err(_) => {
+            Err(FieldViolation::malformed("action", "must be one of the actions"))
+        }
+    }
+}
+
+/// The party of a statement about a party, which has no case.
+fn statement_party(wire: &v1::RegistryStatement) -> Result<PartyRef, FieldViolation> {
+    if wire.case_id != 0 {
+        return Err(FieldViolation::malformed("case_id", "does not belong to a party"));
+    }
+    if wire.decision != 0 {
+        return Err(FieldViolation::malformed("decision", "belongs to a decided case only"));
+    }
+    party_at(required(wire.party.clone(), "party")?, "party")
+}
+
+/// The case of a statement about a case, which has no party.
+fn statement_case(wire: &v1::RegistryStatement) -> Result<CaseId, FieldViolation> {
+    if wire.party.is_some() {
+        return Err(FieldViolation::malformed("party", "does not belong to a case"));
+    }
+    if wire.case_id == 0 {
+        return Err(FieldViolation::malformed("case_id", "must be 1 or more"));
+    }
+    Ok(CaseId::new(wire.case_id))
+}

@@ -1,0 +1,163 @@
+//! What is encoded is decoded again, whatever it is.
+
+use plinth_identity::dsse::{Envelope, SigningKey, Verified};
+use plinth_identity::field::FieldViolation;
+use plinth_identity::id::{PartyId, RequestId};
+use plinth_identity::party::Party;
+use plinth_identity::reason::Reason;
+use plinth_proto::convert::authentication::{
+    decode_authentication_request, decode_authentication_statement, encode_authentication_request,
+    encode_authentication_statement,
+};
+use plinth_proto::convert::enrolment::{
+    Answer, EnrolmentEntry, decode_enrolment_query, decode_enrolment_request, decode_enrolment_statement,
+    encode_enrolment_query, encode_enrolment_request, encode_enrolment_statement,
+};
+use plinth_proto::convert::evidence::{
+    decode_service_info, decode_unverified_service_info, encode_service_info,
+};
+use plinth_proto::convert::registry::{
+    decode_case_decision, decode_registry_change, decode_registry_query, decode_registry_statement,
+    encode_case_decision, encode_registry_change, encode_registry_query, encode_registry_statement,
+};
+use plinth_proto::status::Refusal;
+use plinth_proto::{enrolment, envelope, registry};
+
+use crate::draw::{Draw, verified};
+
+const CASES: u64 = 60;
+
+/// Draws values, encodes, signs, verifies and decodes each, and expects the same value.
+fn there_and_back<T: PartialEq + std::fmt::Debug>(
+    draw: impl Fn(&mut Draw) -> T,
+    encode: impl Fn(&T) -> Vec<u8>,
+    decode: impl Fn(&Verified) -> Result<T, FieldViolation>,
+) {
+    for seed in 0..CASES {
+        let value = draw(&mut Draw::new(seed));
+        let read = decode(&verified(encode(&value)));
+        assert_eq!(read.as_ref(), Ok(&value), "seed {seed}");
+    }
+}
+
+#[test]
+fn an_enrolment_request_comes_back() {
+    there_and_back(Draw::application, encode_enrolment_request, decode_enrolment_request);
+}
+
+#[test]
+fn an_enrolment_statement_comes_back() {
+    there_and_back(Draw::enrolment_statement, encode_enrolment_statement, decode_enrolment_statement);
+}
+
+#[test]
+fn an_enrolment_query_comes_back() {
+    there_and_back(Draw::enrolment_query, encode_enrolment_query, decode_enrolment_query);
+}
+
+#[test]
+fn an_authentication_request_comes_back() {
+    there_and_back(
+        Draw::authentication_request,
+        encode_authentication_request,
+        decode_authentication_request,
+    );
+}
+
+#[test]
+fn an_authentication_statement_comes_back() {
+    there_and_back(
+        Draw::authentication_statement,
+        encode_authentication_statement,
+        decode_authentication_statement,
+    );
+}
+
+#[test]
+fn a_registry_change_comes_back() {
+    there_and_back(Draw::registry_order, encode_registry_change, decode_registry_change);
+}
+
+#[test]
+fn a_registry_query_comes_back() {
+    there_and_back(Draw::registry_query, encode_registry_query, decode_registry_query);
+}
+
+#[test]
+fn a_registry_statement_comes_back() {
+    there_and_back(Draw::registry_statement, encode_registry_statement, decode_registry_statement);
+}
+
+#[test]
+fn a_service_description_comes_back_also_before_anybody_trusts_it() {
+    there_and_back(Draw::service_info, encode_service_info, decode_service_info);
+    let info = Draw::new(1).service_info();
+    let signed = SigningKey::from_seed([7; 32]).sign("application/test", encode_service_info(&info));
+    assert_eq!(decode_unverified_service_info(&signed), Ok(info));
+}
+
+#[test]
+fn a_case_decision_comes_back_in_the_name_of_whoever_signed_it() {
+    for seed in 0..CASES {
+        let order = Draw::new(seed).case_order();
+        let signed = verified(encode_case_decision(&order));
+        assert_eq!(decode_case_decision(&signed, order.header.party()).as_ref(), Ok(&order), "seed {seed}");
+        let other = PartyId::parse("somebody-else").unwrap();
+        assert_eq!(decode_case_decision(&signed, &other).unwrap().header.party(), &other);
+    }
+}
+
+#[test]
+fn two_administrators_sign_the_same_bytes() {
+    let order = Draw::new(1).case_order();
+    let other = Draw::new(2).party_id();
+    let other = decode_case_decision(&verified(encode_case_decision(&order)), &other).unwrap();
+    assert_ne!(order.header.party(), other.header.party());
+    assert_eq!(encode_case_decision(&order), encode_case_decision(&other));
+}
+
+#[test]
+fn a_party_comes_back_whatever_its_status() {
+    use plinth_identity::party::PartyStatus;
+    for seed in 0..CASES {
+        for status in PartyStatus::ALL {
+            let party = Party { status, ..Draw::new(seed).party() };
+            assert_eq!(
+                Party::try_from(registry::v1::Party::from(&party)).as_ref(),
+                Ok(&party),
+                "seed {seed}"
+            );
+        }
+    }
+}
+
+fn signed(seed: u64) -> Envelope {
+    let mut draw = Draw::new(seed);
+    let payload = draw.bytes::<100>().to_vec();
+    SigningKey::from_seed(draw.bytes()).sign("application/test", payload)
+}
+
+#[test]
+fn an_envelope_comes_back_with_the_bytes_that_were_signed() {
+    for seed in 0..CASES {
+        let envelope = signed(seed);
+        assert_eq!(Envelope::try_from(envelope::v1::Envelope::from(&envelope)), Ok(envelope));
+    }
+}
+
+#[test]
+fn an_entry_of_a_reconciliation_comes_back() {
+    for latest in [None, Some(signed(2))] {
+        let request_id = RequestId::from_bytes([5; 16]);
+        let entry = EnrolmentEntry { request_id, receipt: signed(1), latest };
+        assert_eq!(EnrolmentEntry::try_from(enrolment::v1::EnrolmentEntry::from(&entry)), Ok(entry));
+    }
+}
+
+#[test]
+fn an_answer_of_a_stream_comes_back_decided_or_refused() {
+    for outcome in [Ok(signed(1)), Err(Refusal::from(Reason::Overloaded))] {
+        let answer = Answer { correlation: u64::MAX, outcome };
+        assert_eq!(Answer::try_from(enrolment::v1::EnrolManyResponse::from(answer.clone())), Ok(answer));
+    }
+}

@@ -1,0 +1,163 @@
+//! Accuracy on real fingers: a folder that `PLINTH_TEST_DATA` names, with `fingerprints/fvc2002/DB{1..4}_B/*.iso` in it
+//! (the public B sets of the Fingerprint Verification Competition 2002, ten fingers of eight captures each).
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use plinth_biometrics::evaluation::{Genuine, Impostor, Report, report};
+use plinth_biometrics::synthetic::SyntheticPerson;
+use plinth_biometrics::{
+    Ballot, FingerFeatures, FingerPosition, FingerRecord, Matcher, Token, TokenKey, probe_tokens, tokens,
+};
+
+const SETS: usize = 4;
+const FINGERS: usize = 10;
+const CAPTURES: usize = 8;
+
+/// Features of all captures, by set, finger and capture; nothing, with a message, if the data is not there.
+fn captures(test: &str) -> Option<Vec<Vec<Vec<FingerFeatures>>>> {
+    let Some(folder) = std::env::var_os("PLINTH_TEST_DATA") else {
+        println!("{test}: {} captures not run, PLINTH_TEST_DATA is not set", SETS * FINGERS * CAPTURES);
+        return None;
+    };
+    let folder = PathBuf::from(folder).join("fingerprints/fvc2002");
+    let capture = |set: usize, finger: usize, capture: usize| {
+        let bytes = std::fs::read(folder.join(format!("DB{set}_B/{finger}_{capture}.iso"))).unwrap();
+        let record = FingerRecord::decode(&bytes).unwrap();
+        assert_eq!(record.encode(), bytes, "these files hold nothing that the codec drops");
+        FingerFeatures::extract(&record, 0, FingerPosition::Unknown).unwrap()
+    };
+    let finger = |set, finger| (1..=CAPTURES).map(|c| capture(set, finger, c)).collect();
+    Some((1..=SETS).map(|set| (101..=100 + FINGERS).map(|f| finger(set, f)).collect()).collect())
+}
+
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap()
+}
+
+/// The competition's protocol: all pairs of a finger's captures, and first captures against each other.
+fn competition(matcher: &mut Matcher, set: &[Vec<FingerFeatures>]) -> Report {
+    let (mut genuine, mut impostor) = (Vec::new(), Vec::new());
+    let mut score = |a, b| f64::from(matcher.compare(a, b).value());
+    for (i, finger) in set.iter().enumerate() {
+        for (a, one) in finger.iter().enumerate() {
+            for other in &finger[a + 1..] {
+                genuine.push(Genuine { subject: number(i), score: score(one, other) });
+            }
+        }
+        for (j, other) in set.iter().enumerate().skip(i + 1) {
+            impostor.push(Impostor { subjects: (number(i), number(j)), score: score(&finger[0], &other[0]) });
+        }
+    }
+    report(&genuine, &impostor, 1).unwrap()
+}
+
+/// Later captures against every first capture: scores by probe (finger, capture) and gallery finger.
+fn exhaustive(matcher: &mut Matcher, fingers: &[&Vec<FingerFeatures>]) -> Vec<(usize, Vec<f64>)> {
+    let mut rows = Vec::new();
+    for (i, finger) in fingers.iter().enumerate() {
+        for probe in &finger[1..] {
+            let row =
+                fingers.iter().map(|mate| f64::from(matcher.compare(probe, &mate[0]).value())).collect();
+            rows.push((i, row));
+        }
+    }
+    rows
+}
+
+#[test]
+fn equal_error_on_the_competition_protocol_is_at_most_2_6_percent() {
+    let Some(sets) = captures("equal error") else { return };
+    let mut matcher = Matcher::new();
+    let reports: Vec<Report> = sets.iter().map(|set| competition(&mut matcher, set)).collect();
+    assert!(reports.iter().all(|report| (report.genuine, report.impostor) == (280, 45)));
+    let errors: Vec<f64> = reports.iter().map(|report| 100.0 * report.eer.value).collect();
+    let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+    println!("equal error, percent: {errors:.2?}, mean {mean:.2}");
+    assert!(mean <= 2.6);
+}
+
+#[test]
+fn at_least_90_percent_of_mates_are_caught_without_a_false_match_and_93_at_one_in_a_thousand() {
+    let Some(sets) = captures("all against first captures") else { return };
+    let fingers: Vec<_> = sets.iter().flatten().collect();
+    let (mut genuine, mut impostor) = (Vec::new(), Vec::new());
+    for (i, row) in exhaustive(&mut Matcher::new(), &fingers) {
+        for (j, &score) in row.iter().enumerate() {
+            if i == j {
+                genuine.push(Genuine { subject: number(i), score });
+            } else {
+                impostor.push(Impostor { subjects: (number(i), number(j)), score });
+            }
+        }
+    }
+    assert_eq!((genuine.len(), impostor.len()), (280, 10_920));
+    let report = report(&genuine, &impostor, 1).unwrap();
+    println!("missed at no false match {:?}, at 1e-3 {:?}", report.fnmr_at_zero_fmr, report.fnmr_at_fmr_1000);
+    assert!(report.fnmr_at_zero_fmr.value <= 0.10);
+    assert!(report.fnmr_at_fmr_1000.value <= 0.07);
+}
+
+/// How many probes' mates are not among the first `tenth` of the ranking, of those that exhaustive matching accepts at
+/// a false match rate of 1 in 1,000.
+fn lost(sets: &[Vec<Vec<FingerFeatures>>], strangers: u64) -> (usize, usize) {
+    let key = TokenKey::new([7; 32]);
+    let fingers: Vec<_> = sets.iter().flatten().collect();
+    let mut index: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    let mut put = |number: u64, tokens: Vec<Token>| {
+        for token in tokens {
+            index.entry(token.bucket).or_default().push(number ^ token.posting_mask());
+        }
+    };
+    for (number, finger) in (0..).zip(&fingers) {
+        put(number, tokens(&key, &finger[0]));
+    }
+    for stranger in 0..strangers {
+        let position = FingerPosition::ALL[usize::try_from(stranger % 10).unwrap()];
+        let record = SyntheticPerson::new(11, stranger / 10).capture(position, 0);
+        if let Ok(features) = FingerFeatures::extract(&record, 0, FingerPosition::Unknown) {
+            put(fingers.len() as u64 + stranger, tokens(&key, &features));
+        }
+    }
+    let tenth = (fingers.len() + usize::try_from(strangers).unwrap()) / 10;
+    let rows = exhaustive(&mut Matcher::new(), &fingers);
+    let others = |(i, row): &(usize, Vec<f64>)| {
+        let i = *i;
+        row.iter().enumerate().filter(move |(j, _)| *j != i).map(|(_, &score)| score).collect::<Vec<_>>()
+    };
+    let mut impostors: Vec<f64> = rows.iter().flat_map(others).collect();
+    impostors.sort_unstable_by(|a, b| b.total_cmp(a));
+    let threshold = impostors[impostors.len() / 1000];
+    let (mut accepted, mut lost) = (0, 0);
+    for (probe, (i, row)) in fingers.iter().flat_map(|finger| &finger[1..]).zip(&rows) {
+        let mut ballot = Ballot::new();
+        for token in probe_tokens(&key, std::slice::from_ref(probe)) {
+            for value in index.get(&token.bucket).into_iter().flatten() {
+                ballot.cast(&token, value ^ token.mask);
+            }
+        }
+        let found = ballot.ranking().iter().take(tenth).any(|(number, _)| *number == *i as u64);
+        if row[*i] > threshold {
+            accepted += 1;
+            lost += usize::from(!found);
+        }
+    }
+    (accepted, lost)
+}
+
+#[test]
+fn the_index_loses_at_most_three_mates_among_40_fingers() {
+    let Some(sets) = captures("index") else { return };
+    let (accepted, lost) = lost(&sets, 0);
+    println!("index over 40 fingers: {lost} of {accepted} accepted mates are not among 4 candidates");
+    assert!(lost <= 3);
+}
+
+#[test]
+fn the_index_loses_at_most_three_mates_among_10_000_strangers_more() {
+    let Some(sets) = captures("index among strangers") else { return };
+    let (accepted, lost) = lost(&sets, 10_000);
+    println!("index over 10,040 fingers: {lost} of {accepted} accepted mates are not among 1,004 candidates");
+    assert!(lost <= 3);
+}

@@ -1,0 +1,136 @@
+//! `plinth serve`: runs the service until it is told to stop.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use plinth_server::Running;
+use plinth_server::clock::SystemClock;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+
+use crate::config::{self, Settings};
+
+/// How often the running service is asked whether a commit has failed.
+const WATCH: Duration = Duration::from_millis(100);
+
+/// Run the service.
+///
+/// Settings come from flags, then from the environment, then from the file; a key that does not exist is refused. When
+/// the service is up it prints one line, `listening public=ADDRESS admin=ADDRESS`.
+///
+/// SIGTERM or SIGINT drains it: no new requests, those in hand are answered, and it ends within 10 seconds; a second
+/// signal ends it at once. If the disk fails it stops with status 1, to be started again by its supervisor: everything
+/// that was answered is on disk.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  plinth serve --data ./data --root-key ./root.key
+  plinth serve --config /etc/plinth.toml --log json
+
+A configuration file, every key but the first two optional:
+  data = \"/var/lib/plinth\"
+  root_key = \"/etc/plinth/root.key\"
+  listen = \"[::]:7770\"
+  admin_listen = \"10.0.0.5:7771\"
+  [tls]
+  certificate = \"/etc/plinth/service.pem\"
+  key = \"/etc/plinth/service.key\"
+  client_ca = \"/etc/plinth/clients.pem\"
+  [limits]
+  in_flight = 4096
+  [deduplication]
+  duplicate_fmr = 1e-4
+  adjudicate_fmr = 1e-3")]
+pub(crate) struct Args {
+    /// The configuration file (TOML).
+    #[arg(long, env = "PLINTH_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Write the line that says where the service listens to this file too, once it is up.
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = config::load(args.config.as_deref(), &args.settings)?;
+    // Caught from the first moment, so that a stop during recovery is not lost.
+    let mut stop = Stop::new()?;
+    let running = tokio::select! {
+        running = plinth_server::start(config, Arc::new(SystemClock)) => running?,
+        () = stop.asked() => return Ok(ExitCode::SUCCESS),
+    };
+    announce(&running, args.ready_file.as_deref())?;
+    let code = tokio::select! {
+        () = stop.asked() => {
+            info!("draining");
+            ExitCode::SUCCESS
+        }
+        () = failure(&running) => {
+            error!("a commit failed: stopping, to be started again; every answer that was given is on disk");
+            ExitCode::FAILURE
+        }
+    };
+    tokio::select! {
+        () = running.stop() => Ok(code),
+        () = stop.asked() => {
+            warn!("told to stop again: not waiting for the drain");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Says where the service listens, to people, scripts and supervisors alike.
+fn announce(running: &Running, ready_file: Option<&Path>) -> anyhow::Result<()> {
+    let line = format!("listening public={} admin={}\n", running.address, running.admin_address);
+    if let Some(file) = ready_file {
+        put(file, line.as_bytes()).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    let mut out = std::io::stdout().lock();
+    // Nobody may be reading; that is no reason not to serve.
+    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+    Ok(())
+}
+
+/// Writes a file that appears whole or not at all.
+fn put(file: &Path, content: &[u8]) -> std::io::Result<()> {
+    let folder =
+        file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let mut unfinished = tempfile::NamedTempFile::new_in(folder)?;
+    unfinished.write_all(content)?;
+    unfinished.persist(file)?;
+    Ok(())
+}
+
+/// Returns when a commit has failed.
+async fn failure(running: &Running) {
+    let mut watch = tokio::time::interval(WATCH);
+    while !running.has_failed() {
+        watch.tick().await;
+    }
+}
+
+/// The two signals that ask a service to stop.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    /// Returns each time one of them arrives.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

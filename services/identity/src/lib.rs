@@ -1,0 +1,53 @@
+//! The domain of Plinth: numbers, people, parties, requests, decisions, statements and the keys that protect
+//! them.
+//!
+//! Everything here is a pure function of its arguments. There is no I/O, no clock and no global generator:
+//! the time is a [`Timestamp`] that the caller passes in, randomness is a [`rand_core::CryptoRng`], keys come
+//! as a [`KeyRing`] and the people to compare with come as values.
+//!
+//! Values that exist are valid. What comes from outside is parsed once, into types whose fields cannot be set
+//! apart, and a [`FieldViolation`] names the field that was wrong.
+
+pub mod application;
+pub mod authentication;
+pub mod case;
+pub mod codec;
+pub mod demographics;
+pub mod dsse;
+pub mod field;
+pub mod gallery;
+pub mod id;
+pub mod identity_record;
+pub mod keys;
+pub mod number;
+pub mod party;
+pub mod policy;
+pub mod reason;
+pub mod request;
+pub mod statement;
+pub mod time;
+
+pub use application::{Application, FingerSample, Fingers};
+pub use authentication::{AuthenticationRequest, Decision, Subject, Verdict};
+pub use case::{Case, CaseCandidate, CaseDecision, CaseState, EnrolmentRef};
+pub use codec::DecodeError;
+pub use demographics::{DateOfBirth, DemographicClaim, Demographics, Gender, Name};
+pub use dsse::{Envelope, EnvelopeError, KeyError, KeyId, PublicKey, SigningKey, Verified, payload_type};
+pub use field::FieldViolation;
+pub use gallery::{FeatureRow, GalleryEntry, Holder};
+pub use id::{
+    CaseId, DeploymentId, IdError, LogPosition, Nonce, PartyId, RelyingPartyToken, RequestDigest, RequestId,
+    Sequence,
+};
+pub use identity_record::{IdentityRecord, LifecycleStatus};
+pub use keys::{KeyRing, Place, RootKey, SealError};
+pub use number::{IdentityNumber, NumberError};
+pub use party::{Factor, FactorSet, Party, PartyKind, PartyStatus, RelyingPartyPolicy};
+pub use policy::{AuthenticationPolicy, DeduplicationPolicy, EnrolmentDecision};
+pub use reason::{Reason, Who};
+pub use request::{Freshness, RequestHeader};
+pub use statement::{
+    AuthenticationStatement, EnrolmentOutcome, EnrolmentStatement, RegistryChange, RegistryStatement,
+    ServiceInfo, ServiceLimits, StatementHeader,
+};
+pub use time::Timestamp;

@@ -1,0 +1,195 @@
+//! What the service says and signs.
+
+use sha2::{Digest, Sha256};
+
+use crate::authentication::Verdict;
+use crate::case::CaseDecision;
+use crate::dsse::{self, PublicKey};
+use crate::id::{CaseId, DeploymentId, LogPosition, PartyId, RelyingPartyToken, RequestDigest, RequestId};
+use crate::number::IdentityNumber;
+use crate::party::PartyKind;
+use crate::reason::Reason;
+use crate::time::Timestamp;
+
+/// What every statement says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementHeader {
+    /// The deployment that says it.
+    pub issuer: DeploymentId,
+    /// The digest of the signed bytes of the request that it answers.
+    pub request: RequestDigest,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// The epoch of the key that signs it.
+    pub key_epoch: u32,
+    /// The place of its leaf in the log.
+    pub log_position: LogPosition,
+    /// Random bytes that keep the leaf from being guessed from what the statement says.
+    pub log_salt: [u8; 16],
+}
+
+/// What became of an enrolment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnrolmentOutcome {
+    /// The person is new and has this number.
+    Issued {
+        /// The number.
+        number: IdentityNumber,
+    },
+    /// The person was enrolled before. Whose number they have is not said.
+    Duplicate,
+    /// Administrators will decide.
+    Pending {
+        /// The case.
+        case: CaseId,
+    },
+    /// Administrators decided against it.
+    Refused,
+}
+
+/// The answer to an enrolment request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EnrolmentStatement {
+    /// What every statement says.
+    pub header: StatementHeader,
+    /// The agency that asked.
+    pub agency: PartyId,
+    /// The agency's id of the request.
+    pub request_id: RequestId,
+    /// What became of it.
+    pub outcome: EnrolmentOutcome,
+    /// Fingers that were enrolled or compared, 1 to 10.
+    pub fingers: u8,
+    /// How many people the search covered.
+    pub searched: u64,
+    /// The policy's false match rate of a duplicate.
+    pub duplicate_fmr: f64,
+    /// The policy's false match rate of an adjudication.
+    pub adjudicate_fmr: f64,
+}
+
+/// The answer to an authentication request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthenticationStatement {
+    /// What every statement says.
+    pub header: StatementHeader,
+    /// The relying party that asked.
+    pub relying_party: PartyId,
+    /// Yes or no.
+    pub verdict: Verdict,
+    /// Why it is a no, for a relying party whose policy entitles it to reasons.
+    pub reason: Option<Reason>,
+    /// The person's pseudonym at this relying party, in a yes only.
+    pub token: Option<RelyingPartyToken>,
+}
+
+/// What changed in the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistryChange {
+    /// A party was registered.
+    Registered {
+        /// Its kind.
+        kind: PartyKind,
+        /// Its id.
+        id: PartyId,
+    },
+    /// A party was suspended.
+    Suspended {
+        /// Its kind.
+        kind: PartyKind,
+        /// Its id.
+        id: PartyId,
+    },
+    /// A suspended party was reinstated.
+    Reinstated {
+        /// Its kind.
+        kind: PartyKind,
+        /// Its id.
+        id: PartyId,
+    },
+    /// A party was revoked.
+    Revoked {
+        /// Its kind.
+        kind: PartyKind,
+        /// Its id.
+        id: PartyId,
+    },
+    /// A case was decided.
+    CaseDecided {
+        /// The case.
+        case: CaseId,
+        /// What was decided.
+        decision: CaseDecision,
+    },
+    /// A case was not decided, because people whom the applicant resembles had come since; it names them now,
+    /// and stays open.
+    CaseExtended {
+        /// The case.
+        case: CaseId,
+    },
+}
+
+/// The receipt for a change of the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryStatement {
+    /// What every statement says.
+    pub header: StatementHeader,
+    /// The administrator who ordered it; of two, the first by id.
+    pub administrator: PartyId,
+    /// What changed.
+    pub change: RegistryChange,
+}
+
+/// What the service says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceInfo {
+    /// The deployment.
+    pub issuer: DeploymentId,
+    /// The time of its clock.
+    pub time: Timestamp,
+    /// The epoch of the key that signs now.
+    pub key_epoch: u32,
+    /// The keys of consecutive epochs, oldest first; the last one signs now.
+    pub keys: Vec<PublicKey>,
+    /// The version of the program.
+    pub version: String,
+    /// Its limits.
+    pub limits: ServiceLimits,
+}
+
+/// Limits that a sender should know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceLimits {
+    /// The most fingers in a request.
+    pub max_fingers: u32,
+    /// The largest message in bytes.
+    pub max_message_bytes: u64,
+    /// How old a live request may be, in milliseconds.
+    pub live_window_ms: u64,
+    /// How far a sender's clock may be ahead, in milliseconds.
+    pub max_ahead_ms: u64,
+}
+
+/// The log's leaf for a statement: SHA-256 of a zero byte and the bytes that the statement's signature covers
+/// (RFC 6962, section 2.1).
+///
+/// The statement's own `log_salt` is among those bytes. So the leaf commits to the statement, anyone who has
+/// the statement can check it, and nobody can find a statement by trying numbers against leaves.
+#[must_use]
+pub fn leaf_hash(payload_type: &str, payload: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update([0]).chain_update(dsse::pae(payload_type, payload)).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use data_encoding::HEXLOWER;
+
+    #[test]
+    fn a_leaf_is_the_hash_of_a_zero_byte_and_the_signed_bytes() {
+        // printf '\0DSSEv1 1 t 2 ab' | sha256sum
+        let expected = Sha256::digest(b"\0DSSEv1 1 t 2 ab");
+        assert_eq!(HEXLOWER.encode(&leaf_hash("t", b"ab")), HEXLOWER.encode(&expected));
+        assert_ne!(leaf_hash("t", b"ab")[..], Sha256::digest(b"DSSEv1 1 t 2 ab")[..]);
+    }
+}

@@ -1,0 +1,182 @@
+//! The order of checks that every signed request passes: signature, stored answer, freshness, everything else.
+
+use std::sync::Arc;
+
+use plinth_identity::dsse::{EnvelopeError, Verified, payload_type};
+use plinth_identity::party::{Party, PartyKind};
+use plinth_identity::reason::Reason;
+use plinth_identity::request::{Freshness, RequestHeader};
+use plinth_proto::convert;
+use plinth_proto::{authentication, enrolment, envelope, registry};
+
+use crate::core::Core;
+use crate::refusal::Refusal;
+use crate::registrar::{Answer, Ask, earlier_answer};
+
+/// A body that arrives signed. Only its header is read before it is known whether the request was decided before.
+pub(crate) trait SignedBody: prost::Message + Default {
+    /// The DSSE payload type that names this message and its direction.
+    const PAYLOAD_TYPE: &'static str;
+    /// Who may sign it.
+    const SIGNER: PartyKind;
+    /// How old it may be.
+    const FRESHNESS: Freshness;
+    /// The header inside.
+    fn header(&self) -> Option<&envelope::v1::RequestHeader>;
+}
+
+/// A request that stands to be decided.
+pub(crate) struct Admitted {
+    /// Who signed, in good standing.
+    pub(crate) party: Arc<Party>,
+    /// The exact bytes that were signed, still to be parsed in full.
+    pub(crate) verified: Verified,
+    pub(crate) ask: Ask,
+    header: RequestHeader,
+}
+
+/// What the gate says of a request that is to be decided once.
+pub(crate) enum Admission {
+    /// These bytes were decided before; here is the answer.
+    Decided(Answer),
+    /// New, fresh, from a party in good standing.
+    New(Box<Admitted>),
+}
+
+/// Admits a request that asks for a decision.
+pub(crate) fn admit<B: SignedBody>(
+    core: &Core,
+    envelope: Option<envelope::v1::Envelope>,
+) -> Result<Admission, Refusal> {
+    let admitted = identify::<B>(core, envelope)?;
+    let ask = &admitted.ask;
+    let stored = core.reader.answer(ask.kind, &ask.party, &ask.request_id)?;
+    if let Some(answer) = earlier_answer(stored, ask)? {
+        return Ok(Admission::Decided(answer));
+    }
+    welcome::<B>(core, admitted).map(|admitted| Admission::New(Box::new(admitted)))
+}
+
+/// Admits a request that only reads: nothing is stored of it, so it may be sent again while it is fresh.
+pub(crate) fn admit_query<B: SignedBody>(
+    core: &Core,
+    envelope: Option<envelope::v1::Envelope>,
+) -> Result<Admitted, Refusal> {
+    welcome::<B>(core, identify::<B>(core, envelope)?)
+}
+
+/// Verifies before parsing, and holds the parsed names against the key that signed.
+fn identify<B: SignedBody>(
+    core: &Core,
+    envelope: Option<envelope::v1::Envelope>,
+) -> Result<Admitted, Refusal> {
+    let (party, verified) = verify(core, B::SIGNER, B::PAYLOAD_TYPE, envelope)?;
+    let body: B = convert::decode_body(&verified)?;
+    let header = convert::request_header(body.header().cloned())?;
+    if *header.party() != party.id {
+        return Err(Refusal::at("header.party", Reason::SignatureInvalid, "is not the party that signed"));
+    }
+    if header.audience() != core.keys().deployment() {
+        return Err(Refusal::at(
+            "header.audience",
+            Reason::WrongAudience,
+            "names another deployment; GetServiceInfo tells this one's id",
+        ));
+    }
+    let ask = Ask {
+        kind: B::SIGNER,
+        party: party.id.clone(),
+        request_id: header.request_id(),
+        nonce: header.nonce(),
+        digest: verified.digest(),
+        not_after: header.not_after(),
+    };
+    Ok(Admitted { party, verified, ask, header })
+}
+
+/// Freshness, then standing.
+fn welcome<B: SignedBody>(core: &Core, admitted: Admitted) -> Result<Admitted, Refusal> {
+    let now = core.clock.now();
+    admitted
+        .header
+        .check_freshness(now, &B::FRESHNESS)
+        .map_err(|reason| Refusal::at("header.issued_at_ms", reason, "see the server's time").with_time(now))?;
+    admitted.party.standing(now)?;
+    Ok(admitted)
+}
+
+/// Finds the key that the envelope points to and verifies the signature over the exact bytes.
+pub(crate) fn verify(
+    core: &Core,
+    kind: PartyKind,
+    payload_type: &str,
+    envelope: Option<envelope::v1::Envelope>,
+) -> Result<(Arc<Party>, Verified), Refusal> {
+    let envelope = convert::envelope::required(envelope, "envelope")?;
+    let key_id = envelope.key_id().ok_or_else(|| {
+        Refusal::field("envelope.signatures[0].keyid", "is missing: send the SHA-256 of your public key")
+    })?;
+    let party = core.directory.by_key(kind, &key_id).ok_or_else(|| {
+        Refusal::at(
+            "envelope.signatures[0].keyid",
+            Reason::UnknownParty,
+            "belongs to no registered party that may call this",
+        )
+    })?;
+    let verified = envelope.verify(payload_type, &party.key).map_err(refuse_envelope)?;
+    Ok((party, verified))
+}
+
+fn refuse_envelope(error: EnvelopeError) -> Refusal {
+    let (field, description) = match error {
+        EnvelopeError::PayloadType => ("envelope.payload_type", "is not the type that this method takes"),
+        EnvelopeError::KeyId => ("envelope.signatures[0].keyid", "names another key"),
+        EnvelopeError::Signature => ("envelope.signatures[0].sig", "does not verify over these bytes"),
+    };
+    Refusal::at(field, Reason::SignatureInvalid, description)
+}
+
+impl SignedBody for enrolment::v1::EnrolmentRequest {
+    const PAYLOAD_TYPE: &'static str = payload_type::ENROLMENT_REQUEST;
+    const SIGNER: PartyKind = PartyKind::Agency;
+    const FRESHNESS: Freshness = Freshness::ENROLMENT;
+    fn header(&self) -> Option<&envelope::v1::RequestHeader> {
+        self.header.as_ref()
+    }
+}
+
+impl SignedBody for enrolment::v1::EnrolmentQuery {
+    const PAYLOAD_TYPE: &'static str = payload_type::ENROLMENT_QUERY;
+    const SIGNER: PartyKind = PartyKind::Agency;
+    const FRESHNESS: Freshness = Freshness::LIVE;
+    fn header(&self) -> Option<&envelope::v1::RequestHeader> {
+        self.header.as_ref()
+    }
+}
+
+impl SignedBody for authentication::v1::AuthenticationRequest {
+    const PAYLOAD_TYPE: &'static str = payload_type::AUTHENTICATION_REQUEST;
+    const SIGNER: PartyKind = PartyKind::RelyingParty;
+    const FRESHNESS: Freshness = Freshness::LIVE;
+    fn header(&self) -> Option<&envelope::v1::RequestHeader> {
+        self.header.as_ref()
+    }
+}
+
+impl SignedBody for registry::v1::RegistryChange {
+    const PAYLOAD_TYPE: &'static str = payload_type::REGISTRY_CHANGE;
+    const SIGNER: PartyKind = PartyKind::Administrator;
+    const FRESHNESS: Freshness = Freshness::LIVE;
+    fn header(&self) -> Option<&envelope::v1::RequestHeader> {
+        self.header.as_ref()
+    }
+}
+
+impl SignedBody for registry::v1::RegistryQuery {
+    const PAYLOAD_TYPE: &'static str = payload_type::REGISTRY_QUERY;
+    const SIGNER: PartyKind = PartyKind::Administrator;
+    const FRESHNESS: Freshness = Freshness::LIVE;
+    fn header(&self) -> Option<&envelope::v1::RequestHeader> {
+        self.header.as_ref()
+    }
+}

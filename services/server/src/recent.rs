@@ -1,0 +1,63 @@
+//! The newest people of the gallery, in memory: what a search that ran outside the committer has not yet seen.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use plinth_biometrics::calibration::{PersonScore, compare_people};
+use plinth_biometrics::cylinder::FingerFeatures;
+use plinth_biometrics::matcher::Matcher;
+use plinth_identity::id::Sequence;
+use plinth_storage::Token;
+
+/// A person's captures, ready to be searched for and to be searched.
+pub(crate) struct Prepared {
+    /// One entry a finger, in the order sent.
+    pub(crate) features: Vec<FingerFeatures>,
+    /// The tokens under which the gallery keeps all fingers.
+    pub(crate) tokens: Vec<Token>,
+}
+
+impl Prepared {
+    /// Compares this probe exactly with people of the gallery.
+    pub(crate) fn compare_with(&self, people: &[(Sequence, Arc<Self>)]) -> Vec<(Sequence, PersonScore)> {
+        let mut matcher = Matcher::new();
+        let score = |person: &Self, matcher: &mut Matcher| {
+            compare_people(matcher, &self.features, &person.features)
+        };
+        people.iter().map(|(sequence, person)| (*sequence, score(person, &mut matcher))).collect()
+    }
+}
+
+/// The last people who entered the gallery, oldest first, with no gap in their sequence numbers.
+pub(crate) struct Recent {
+    people: VecDeque<(Sequence, Arc<Prepared>)>,
+    /// Everyone from here on is in `people`.
+    from: Sequence,
+    capacity: usize,
+}
+
+impl Recent {
+    /// Remembers up to `capacity` people, starting with whoever is enrolled as `from` or later.
+    pub(crate) fn new(from: Sequence, capacity: usize) -> Self {
+        Self { people: VecDeque::new(), from, capacity }
+    }
+
+    /// Takes in the next person.
+    pub(crate) fn push(&mut self, sequence: Sequence, person: Arc<Prepared>) {
+        while self.people.len() >= self.capacity {
+            if let Some((oldest, _)) = self.people.pop_front() {
+                self.from = oldest.next();
+            }
+        }
+        self.people.push_back((sequence, person));
+    }
+
+    /// Everyone enrolled as `position` or later; nothing if memory does not reach back that far.
+    pub(crate) fn since(&self, position: Sequence) -> Option<Vec<(Sequence, Arc<Prepared>)>> {
+        if position < self.from {
+            return None;
+        }
+        let start = self.people.partition_point(|(sequence, _)| *sequence < position);
+        Some(self.people.range(start..).cloned().collect())
+    }
+}

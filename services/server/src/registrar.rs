@@ -1,0 +1,327 @@
+//! The one place where decisions become durable: a bounded queue into one committer that owns the storage writer.
+//!
+//! Everything that two requests could disagree about is settled here, in one order: whether a request was decided
+//! before, which number is free, whether a second copy of a person is in flight. A batch of decisions shares one atomic
+//! write and one fsync; only then is anyone answered, and only what was committed can be signed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use plinth_identity::dsse::{Envelope, KeyId};
+use plinth_identity::id::{Nonce, PartyId, RequestDigest, RequestId, Sequence};
+use plinth_identity::keys::KeyRing;
+use plinth_identity::party::{Party, PartyKind};
+use plinth_identity::policy::DeduplicationPolicy;
+use plinth_identity::reason::Reason;
+use plinth_identity::statement::{StatementHeader, leaf_hash};
+use plinth_identity::time::Timestamp;
+use plinth_storage::{Committed, NonceUse, Reader, Staged, StatementKind, StoreError, StoredAnswer, Writer};
+use rand::rngs::StdRng;
+use rand::Rng;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info};
+
+use crate::clock::Clock;
+use crate::directory::Directory;
+use crate::recent::{Prepared, Recent};
+use crate::refusal::Refusal;
+
+/// How many of the newest people are kept at hand: more than enter the gallery during one search, so that practically no
+/// search has to be repeated. About 40 KiB of features and 150 KiB of tokens each with ten fingers.
+const RECENT_PEOPLE: usize = 512;
+
+/// A statement's exact bytes and their type: what is stored, signed and sent.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    pub(crate) kind: StatementKind,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// What makes a request the request it is: who asked, under which id and nonce, with which bytes, good until when.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    pub(crate) kind: PartyKind,
+    pub(crate) party: PartyId,
+    pub(crate) request_id: RequestId,
+    pub(crate) nonce: Nonce,
+    pub(crate) digest: RequestDigest,
+    pub(crate) not_after: Timestamp,
+}
+
+/// A decision that wants to be made, with all the work done that needs no agreement.
+pub(crate) trait Proposal: Send {
+    /// Decides and stages. A refusal must come before anything is staged, so that it leaves nothing behind.
+    fn decide(self: Box<Self>, sitting: &mut Sitting<'_>) -> Result<Decided, Refusal>;
+}
+
+/// A staged decision.
+pub(crate) struct Decided {
+    /// The statement that answers the request.
+    pub(crate) answer: Answer,
+    /// The adjudication case that may change the outcome later.
+    pub(crate) case: Option<plinth_identity::id::CaseId>,
+}
+
+/// What a decision can see and do while the committer gathers a batch.
+pub(crate) struct Sitting<'a> {
+    pub(crate) staged: &'a mut Staged,
+    pub(crate) recent: &'a RwLock<Recent>,
+    pub(crate) reader: &'a Reader,
+    pub(crate) directory: &'a Directory,
+    pub(crate) policy: &'a DeduplicationPolicy,
+    pub(crate) rng: &'a mut StdRng,
+    pub(crate) now: Timestamp,
+    /// The request that is being decided.
+    pub(crate) ask: Ask,
+    changes: &'a mut Vec<Arc<Party>>,
+}
+
+impl Sitting<'_> {
+    /// The header of the next statement about `request`. Each one must be followed by one [`Sitting::log`].
+    pub(crate) fn header(&mut self, request: RequestDigest) -> StatementHeader {
+        let keys = self.reader.keys();
+        let mut log_salt = [0; 16];
+        self.rng.fill_bytes(&mut log_salt);
+        StatementHeader {
+            issuer: keys.deployment(),
+            request,
+            decided_at: self.now,
+            key_epoch: keys.epoch(),
+            log_position: self.staged.next_log_position(),
+            log_salt,
+        }
+    }
+
+    /// Appends the statement's leaf to the log.
+    pub(crate) fn log(&mut self, answer: &Answer) {
+        self.staged.append_leaf(&leaf_hash(answer.kind.payload_type(), &answer.payload));
+    }
+
+    /// Lets later decisions, of this batch too, find a person who has just entered the gallery.
+    pub(crate) fn arrive(&mut self, sequence: Sequence, person: Arc<Prepared>) {
+        self.recent.write().unwrap_or_else(PoisonError::into_inner).push(sequence, person);
+    }
+
+    /// Whether a party, registered before or earlier in this batch, owns this key.
+    pub(crate) fn key_is_taken(&self, key: &KeyId) -> bool {
+        self.directory.key_is_taken(key) || self.changes.iter().any(|party| party.key.key_id() == *key)
+    }
+
+    /// Puts a party's new record into the directory once it is durable, before the change is answered.
+    pub(crate) fn publish(&mut self, party: Party) {
+        self.changes.push(Arc::new(party));
+    }
+}
+
+type Reply = Result<Committed<Answer>, Refusal>;
+
+struct Job {
+    ask: Ask,
+    proposal: Box<dyn Proposal>,
+    reply: oneshot::Sender<Reply>,
+}
+
+/// The handle by which requests reach the committer. Cloning it is cheap; the committer ends when the last one is gone.
+#[derive(Clone)]
+pub(crate) struct Registrar {
+    queue: mpsc::Sender<Job>,
+    failed: Arc<AtomicBool>,
+    /// The newest people, those of the batch in hand included: should its commit fail, nothing is decided any more.
+    pub(crate) recent: Arc<RwLock<Recent>>,
+}
+
+impl Registrar {
+    /// Starts the committer on a thread of its own.
+    pub(crate) fn start(
+        writer: Writer,
+        reader: Reader,
+        directory: Arc<Directory>,
+        policy: DeduplicationPolicy,
+        clock: Arc<dyn Clock>,
+        bounds: (usize, usize),
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (queue_length, batch) = bounds;
+        let recent = Arc::new(RwLock::new(Recent::new(reader.head().next_sequence, RECENT_PEOPLE)));
+        let (queue, jobs) = mpsc::channel(queue_length);
+        let failed = Arc::new(AtomicBool::new(false));
+        let committer = Committer {
+            recent: Arc::clone(&recent),
+            writer,
+            reader,
+            directory,
+            policy,
+            clock,
+            rng: rand::make_rng(),
+            batch,
+            failed: Arc::clone(&failed),
+        };
+        let thread = std::thread::Builder::new().name("committer".into()).spawn(move || committer.run(jobs))?;
+        Ok((Self { queue, failed, recent }, thread))
+    }
+
+    /// Submits a decision and waits until it is durable. Order among concurrent submissions is the committer's.
+    pub(crate) async fn submit(&self, ask: Ask, proposal: Box<dyn Proposal>) -> Reply {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Job { ask, proposal, reply }).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Refusal::overloaded(),
+            mpsc::error::TrySendError::Closed(_) => Refusal::of(Reason::NotServing),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(Refusal::of(Reason::NotServing)))
+    }
+
+    /// Whether a commit has failed. Nothing is written from then on until the service is started anew.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::SeqCst)
+    }
+}
+
+struct Committer {
+    writer: Writer,
+    reader: Reader,
+    directory: Arc<Directory>,
+    policy: DeduplicationPolicy,
+    clock: Arc<dyn Clock>,
+    rng: StdRng,
+    recent: Arc<RwLock<Recent>>,
+    batch: usize,
+    failed: Arc<AtomicBool>,
+}
+
+impl Committer {
+    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut batch = Vec::with_capacity(self.batch);
+        while jobs.blocking_recv_many(&mut batch, self.batch) > 0 {
+            if let Err(first) = self.settle(&mut batch) {
+                // Nothing after a failed fsync can be trusted: say so, answer everyone, and let the operator reopen.
+                error!(reason = %first, "a commit failed; this service writes nothing more until it is restarted");
+                self.failed.store(true, Ordering::SeqCst);
+                jobs.close();
+                while jobs.blocking_recv().is_some() {}
+                return;
+            }
+        }
+        info!("committer finished: every decision is durable");
+    }
+
+    /// Decides a batch, commits it once, and answers everyone.
+    fn settle(&mut self, batch: &mut Vec<Job>) -> Result<(), plinth_storage::CommitError> {
+        let mut staged = self.writer.stage();
+        let (mut answers, mut waiting) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+        let mut changes = Vec::new();
+        // Read once for the whole batch: its decisions are one moment.
+        let now = self.clock.now();
+        for job in batch.drain(..) {
+            if job.reply.is_closed() {
+                continue; // The caller has gone; a decision nobody waits for is not made.
+            }
+            let mut sitting = Sitting {
+                staged: &mut staged,
+                recent: &self.recent,
+                reader: &self.reader,
+                directory: &self.directory,
+                policy: &self.policy,
+                rng: &mut self.rng,
+                now,
+                ask: job.ask,
+                changes: &mut changes,
+            };
+            match consider(&mut sitting, job.proposal) {
+                Ok(answer) => {
+                    answers.push(answer);
+                    waiting.push(job.reply);
+                }
+                // A caller that has gone in the meantime misses nothing: a refusal changed nothing.
+                Err(refusal) => drop(job.reply.send(Err(refusal))),
+            }
+        }
+        match self.writer.commit(staged, answers) {
+            Ok(committed) => {
+                for party in changes {
+                    self.directory.record(party);
+                }
+                for (reply, answer) in waiting.into_iter().zip(committed) {
+                    drop(reply.send(Ok(answer)));
+                }
+                Ok(())
+            }
+            Err(error) => {
+                for reply in waiting {
+                    drop(reply.send(Err(Refusal::of(Reason::NotServing))));
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// One request of a batch: the stored answer if it was decided before, the proposal's own decision otherwise.
+fn consider(sitting: &mut Sitting<'_>, proposal: Box<dyn Proposal>) -> Result<Answer, Refusal> {
+    let ask = sitting.ask.clone();
+    let answered = sitting.staged.answer(ask.kind, &ask.party, &ask.request_id)?;
+    if let Some(answer) = earlier_answer(answered, &ask)? {
+        return Ok(answer);
+    }
+    if sitting.staged.nonce(ask.kind, &ask.party, &ask.nonce)?.is_some_and(|used| used.digest != ask.digest) {
+        return Err(Refusal::of(Reason::ReplayConflict));
+    }
+    let Decided { answer, case } = proposal.decide(sitting)?;
+    sitting.staged.put_answer(
+        ask.kind,
+        &ask.party,
+        &ask.request_id,
+        &StoredAnswer {
+            digest: ask.digest,
+            kind: answer.kind,
+            statement: answer.payload.clone(),
+            not_after: ask.not_after,
+            case,
+            latest: None,
+        },
+    );
+    let used = NonceUse { digest: ask.digest, not_after: ask.not_after };
+    sitting.staged.put_nonce(ask.kind, &ask.party, &ask.nonce, &used);
+    Ok(answer)
+}
+
+/// The answer that the same bytes were given before; other bytes under the same id are refused.
+pub(crate) fn earlier_answer(stored: Option<StoredAnswer>, ask: &Ask) -> Result<Option<Answer>, Refusal> {
+    match stored {
+        None => Ok(None),
+        Some(stored) if stored.digest == ask.digest => {
+            Ok(Some(Answer { kind: stored.kind, payload: stored.statement }))
+        }
+        Some(_) => Err(Refusal::of(Reason::ReplayConflict)),
+    }
+}
+
+/// Signs what was committed, and nothing else. The signature is deterministic (RFC 8032), so a stored answer signed
+/// again is the same answer byte for byte.
+pub(crate) fn sign(keys: &KeyRing, committed: Committed<Answer>) -> Envelope {
+    sign_again(keys, committed.into_inner())
+}
+
+/// Signs an answer that was read back from the store.
+pub(crate) fn sign_again(keys: &KeyRing, answer: Answer) -> Envelope {
+    keys.statement_key().sign(answer.kind.payload_type(), answer.payload)
+}
+
+/// Draws a number that no one holds. At 1.4 billion people one draw in 57 is taken; 64 in a row never are.
+pub(crate) fn draw_number(
+    sitting: &mut Sitting<'_>,
+) -> Result<plinth_identity::number::IdentityNumber, Refusal> {
+    for _ in 0..64 {
+        let number = plinth_identity::number::IdentityNumber::draw(sitting.rng);
+        if !sitting.staged.identity_exists(&number)? {
+            return Ok(number);
+        }
+    }
+    Err(Refusal::of(Reason::NumberSpaceExhausted))
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        error!(%error, "the store could not be read");
+        Self::of(Reason::Internal)
+    }
+}

@@ -1,0 +1,281 @@
+//! The registry: administrators register, suspend, reinstate and revoke parties, order backups, and read cases.
+
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use plinth_identity::id::{CaseId, PartyId};
+use plinth_identity::party::{Party, PartyKind, PartyStatus};
+use plinth_identity::reason::Reason;
+use plinth_identity::statement::{RegistryChange, RegistryStatement};
+use plinth_proto::convert::registry::{
+    Change, PartyRef, RegistryAsk, decode_registry_change, decode_registry_query, encode_registry_statement,
+};
+use plinth_proto::envelope;
+use plinth_proto::registry::v1::backup_response::Step;
+use plinth_proto::registry::v1::registry_service_server::RegistryService;
+use plinth_proto::registry::v1::{
+    self, BackupRequest, BackupResponse, BackupSummary, DecideCaseRequest, DecideCaseResponse, GetCaseRequest,
+    GetCaseResponse, ListCasesRequest, ListCasesResponse, ListPartiesRequest, ListPartiesResponse,
+    RegisterPartyRequest, RegisterPartyResponse, ReinstatePartyRequest, ReinstatePartyResponse,
+    RevokePartyRequest, RevokePartyResponse, SuspendPartyRequest, SuspendPartyResponse,
+};
+use plinth_storage::{StatementKind, StoreError};
+use tonic::{Request, Response, Status};
+
+use crate::cases;
+use crate::core::{Core, Door};
+use crate::gate::{Admission, admit, admit_query};
+use crate::pages::{next_token, page_after, size_of};
+use crate::refusal::Refusal;
+use crate::registrar::{Answer, Decided, Proposal, Sitting};
+
+/// The gRPC face of administration.
+pub(crate) struct Registry(pub(crate) Door);
+
+type Signed = Option<envelope::v1::Envelope>;
+
+#[tonic::async_trait]
+impl RegistryService for Registry {
+    async fn register_party(
+        &self,
+        request: Request<RegisterPartyRequest>,
+    ) -> Result<Response<RegisterPartyResponse>, Status> {
+        let statement = change(&self.0, request.into_inner().envelope, "register").await?;
+        Ok(Response::new(RegisterPartyResponse { statement }))
+    }
+
+    async fn suspend_party(
+        &self,
+        request: Request<SuspendPartyRequest>,
+    ) -> Result<Response<SuspendPartyResponse>, Status> {
+        let statement = change(&self.0, request.into_inner().envelope, "suspend").await?;
+        Ok(Response::new(SuspendPartyResponse { statement }))
+    }
+
+    async fn reinstate_party(
+        &self,
+        request: Request<ReinstatePartyRequest>,
+    ) -> Result<Response<ReinstatePartyResponse>, Status> {
+        let statement = change(&self.0, request.into_inner().envelope, "reinstate").await?;
+        Ok(Response::new(ReinstatePartyResponse { statement }))
+    }
+
+    async fn revoke_party(
+        &self,
+        request: Request<RevokePartyRequest>,
+    ) -> Result<Response<RevokePartyResponse>, Status> {
+        let statement = change(&self.0, request.into_inner().envelope, "revoke").await?;
+        Ok(Response::new(RevokePartyResponse { statement }))
+    }
+
+    type BackupStream = Pin<Box<dyn tokio_stream::Stream<Item = Result<BackupResponse, Status>> + Send + 'static>>;
+
+    async fn backup(&self, request: Request<BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+        let core = self.0.core()?;
+        let summary = back_up(&core, request.into_inner().envelope).await?;
+        let answer = BackupResponse { step: Some(Step::Summary(summary)) };
+        Ok(Response::new(Box::pin(tokio_stream::once(Ok(answer)))))
+    }
+
+    async fn list_parties(
+        &self,
+        request: Request<ListPartiesRequest>,
+    ) -> Result<Response<ListPartiesResponse>, Status> {
+        let core = self.0.core()?;
+        Ok(Response::new(list_parties(&core, request.into_inner().envelope)?))
+    }
+
+    async fn list_cases(
+        &self,
+        request: Request<ListCasesRequest>,
+    ) -> Result<Response<ListCasesResponse>, Status> {
+        let core = self.0.core()?;
+        Ok(Response::new(list_cases(&core, request.into_inner().envelope)?))
+    }
+
+    async fn get_case(&self, request: Request<GetCaseRequest>) -> Result<Response<GetCaseResponse>, Status> {
+        let core = self.0.core()?;
+        let case = get_case(&core, request.into_inner().envelope)?;
+        Ok(Response::new(GetCaseResponse { found: Some(case) }))
+    }
+
+    async fn decide_case(
+        &self,
+        request: Request<DecideCaseRequest>,
+    ) -> Result<Response<DecideCaseResponse>, Status> {
+        let core = self.0.core()?;
+        let statement = cases::decide(&core, request.into_inner().approvals).await?;
+        Ok(Response::new(DecideCaseResponse { statement: Some((&statement).into()) }))
+    }
+}
+
+/// One change to the registry, decided once and logged like everything else.
+async fn change(door: &Door, envelope: Signed, method: &str) -> Result<Signed, Refusal> {
+    let core = door.core()?;
+    let _place = core.enter()?;
+    let admitted = match admit::<v1::RegistryChange>(&core, envelope)? {
+        Admission::Decided(answer) => return Ok(Some((&core.replay(answer)).into())),
+        Admission::New(admitted) => admitted,
+    };
+    let order = order_for(method, decode_registry_change(&admitted.verified)?.change)?;
+    let proposal = OrderProposal { administrator: admitted.party.id.clone(), order };
+    let statement = core.decide(admitted.ask, Box::new(proposal)).await?;
+    Ok(Some((&statement).into()))
+}
+
+/// What an administrator orders, once it is known to be what the called method does.
+fn order_for(method: &str, change: Change) -> Result<Order, Refusal> {
+    let (name, order) = match change {
+        Change::Register(party) if party.kind == PartyKind::Administrator => {
+            return Err(Refusal::field("register.kind", "administrators are made by init only"));
+        }
+        Change::Register(party) => ("register", Order::Register(party)),
+        Change::Suspend(party) => ("suspend", Order::Stand(party, PartyStatus::Suspended)),
+        Change::Reinstate(party) => ("reinstate", Order::Stand(party, PartyStatus::Active)),
+        Change::Revoke(party) => ("revoke", Order::Stand(party, PartyStatus::Revoked)),
+        Change::Backup { .. } => return Err(Refusal::field("backup", "is an order for the method Backup")),
+    };
+    if method != name {
+        return Err(Refusal::field("change", "is not the change that this method makes"));
+    }
+    Ok(order)
+}
+
+enum Order {
+    Register(Box<Party>),
+    Stand(PartyRef, PartyStatus),
+}
+
+struct OrderProposal {
+    administrator: PartyId,
+    order: Order,
+}
+
+impl Proposal for OrderProposal {
+    fn decide(self: Box<Self>, sitting: &mut Sitting<'_>) -> Result<Decided, Refusal> {
+        let change = match self.order {
+            Order::Register(party) => register(sitting, *party)?,
+            Order::Stand(party, status) => stand(sitting, party, status)?,
+        };
+        Ok(Decided { answer: state(sitting, self.administrator, change), case: None })
+    }
+}
+
+fn register(sitting: &mut Sitting<'_>, party: Party) -> Result<RegistryChange, Refusal> {
+    if sitting.staged.party(party.kind, &party.id)?.is_some() {
+        return Err(Refusal::at("register.id", Reason::AlreadyRegistered, "is taken"));
+    }
+    if sitting.key_is_taken(&party.key.key_id()) {
+        return Err(Refusal::at(
+            "register.public_key",
+            Reason::AlreadyRegistered,
+            "belongs to another party; every party has a key of its own",
+        ));
+    }
+    let change = RegistryChange::Registered { kind: party.kind, id: party.id.clone() };
+    sitting.staged.put_party(&party);
+    sitting.publish(party);
+    Ok(change)
+}
+
+fn stand(
+    sitting: &mut Sitting<'_>,
+    PartyRef { kind, id }: PartyRef,
+    status: PartyStatus,
+) -> Result<RegistryChange, Refusal> {
+    let Some(mut party) = sitting.staged.party(kind, &id)? else {
+        return Err(Refusal::at("party.id", Reason::NotFound, "is not registered"));
+    };
+    if party.status == PartyStatus::Revoked && status != PartyStatus::Revoked {
+        return Err(Refusal::at("party.id", Reason::Malformed, "is revoked for good; register a new party"));
+    }
+    party.status = status;
+    sitting.staged.put_party(&party);
+    sitting.publish(party);
+    Ok(match status {
+        PartyStatus::Active => RegistryChange::Reinstated { kind, id },
+        PartyStatus::Suspended => RegistryChange::Suspended { kind, id },
+        PartyStatus::Revoked => RegistryChange::Revoked { kind, id },
+    })
+}
+
+/// Encodes the statement about a change and appends its leaf.
+pub(crate) fn state(sitting: &mut Sitting<'_>, administrator: PartyId, change: RegistryChange) -> Answer {
+    let statement = RegistryStatement { header: sitting.header(sitting.ask.digest), administrator, change };
+    let answer =
+        Answer { kind: StatementKind::Registry, payload: encode_registry_statement(&statement) };
+    sitting.log(&answer);
+    answer
+}
+
+/// Writes a consistent copy of the running store. An order to back up decides nothing, so it leaves no leaf; sent
+/// twice, the second one finds the directory taken.
+async fn back_up(core: &Arc<Core>, envelope: Signed) -> Result<BackupSummary, Refusal> {
+    let order = admit_query::<v1::RegistryChange>(core, envelope)?;
+    let Change::Backup { directory } = decode_registry_change(&order.verified)?.change else {
+        return Err(Refusal::field("backup", "is missing: name a directory on the server's machine"));
+    };
+    let path = PathBuf::from(&directory);
+    if !path.is_absolute() {
+        return Err(Refusal::field("backup.directory", "must be an absolute path on the server's machine"));
+    }
+    let reader = core.reader.clone();
+    let copied = core
+        .on_a_core(move || Ok::<_, StoreError>((plinth_storage::backup(&reader, &path)?, bytes_below(&path))))
+        .await?;
+    let (head, bytes) = copied.map_err(|error| {
+        tracing::warn!(%error, "a backup failed");
+        Refusal::field(
+            "backup.directory",
+            "could not be written: it must be new or empty, and its parent writable with enough space",
+        )
+    })?;
+    Ok(BackupSummary { directory, log_position: head.last_log_position().get(), bytes })
+}
+
+/// Bytes of all files below a directory; what cannot be read counts nothing.
+fn bytes_below(directory: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(found) if found.is_dir() => bytes_below(&entry.path()),
+            Ok(found) => found.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+fn get_case(core: &Core, envelope: Signed) -> Result<v1::Case, Refusal> {
+    let query = admit_query::<v1::RegistryQuery>(core, envelope)?;
+    let RegistryAsk::Case(id) = decode_registry_query(&query.verified)?.ask else {
+        return Err(Refusal::field("case_id", "is missing: name the case"));
+    };
+    cases::view(core, id)
+}
+
+fn list_parties(core: &Core, envelope: Signed) -> Result<ListPartiesResponse, Refusal> {
+    let query = admit_query::<v1::RegistryQuery>(core, envelope)?;
+    let RegistryAsk::Parties { kind, .. } = decode_registry_query(&query.verified)?.ask else {
+        return Err(Refusal::field("parties", "is missing: ask for a kind of party"));
+    };
+    // A deployment has hundreds of parties, not millions: one page holds them all.
+    let parties = core.reader.parties(kind)?;
+    Ok(ListPartiesResponse { parties: parties.iter().map(Into::into).collect(), next_page_token: String::new() })
+}
+
+fn list_cases(core: &Core, envelope: Signed) -> Result<ListCasesResponse, Refusal> {
+    let query = admit_query::<v1::RegistryQuery>(core, envelope)?;
+    let RegistryAsk::Cases { open_only, page } = decode_registry_query(&query.verified)?.ask else {
+        return Err(Refusal::field("cases", "is missing: ask for a page of cases"));
+    };
+    let after = page_after(&page, "cases.page_token")?.map(CaseId::new);
+    let rows = core.reader.cases(after, size_of(&page))?;
+    let next_page_token = next_token(&page, rows.len(), rows.last().map(|case| case.id.get()));
+    let mut found = Vec::with_capacity(rows.len());
+    for case in rows.into_iter().filter(|case| !open_only || case.is_open()) {
+        found.push(cases::describe(core, &case)?);
+    }
+    Ok(ListCasesResponse { cases: found, next_page_token })
+}

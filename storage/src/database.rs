@@ -1,0 +1,240 @@
+//! RocksDB behind typed, sealing reads and one atomic durable write.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use plinth_identity::keys::{KeyRing, Place};
+use plinth_identity::number::IdentityNumber;
+use rocksdb::checkpoint::Checkpoint;
+use rocksdb::{ColumnFamily, DB, DBRawIterator, ErrorKind, Snapshot, WriteBatch};
+
+use crate::error::StoreError;
+use crate::options::{self, StoreOptions};
+use crate::tables::postings::{self, Posting};
+use crate::tables::{FAMILIES, Table};
+
+/// Rows of one atomic step: table and key to the new bytes, or to nothing for a deleted row.
+pub(crate) type Rows = BTreeMap<(&'static str, Vec<u8>), Option<Vec<u8>>>;
+
+/// Buckets whose rows a search holds in memory at one time.
+const BUCKETS_AT_ONCE: usize = 1024;
+
+/// An open database and the keys of its rows.
+pub(crate) struct Database {
+    engine: DB,
+    keys: Arc<KeyRing>,
+}
+
+impl Database {
+    /// Opens the database in a folder; `create` makes it and refuses one that exists.
+    pub(crate) fn open(
+        folder: &Path,
+        options: &StoreOptions,
+        keys: Arc<KeyRing>,
+        create: bool,
+    ) -> Result<Self, StoreError> {
+        let engine =
+            DB::open_cf_descriptors(&options::database(options, create), folder, options::families(options))
+                .map_err(|error| failed("open", &error))?;
+        if FAMILIES.iter().any(|name| engine.cf_handle(name).is_none()) {
+            return Err(StoreError::corrupt("rocksdb", "a table is missing"));
+        }
+        Ok(Self { engine, keys })
+    }
+
+    pub(crate) fn keys(&self) -> &Arc<KeyRing> {
+        &self.keys
+    }
+
+    /// Reads whatever is committed at the moment of each read.
+    pub(crate) fn live(&self) -> View<'_> {
+        View { database: self, snapshot: None }
+    }
+
+    /// Reads everything as of now, whatever is committed meanwhile.
+    pub(crate) fn frozen(&self) -> View<'_> {
+        View { database: self, snapshot: Some(self.engine.snapshot()) }
+    }
+
+    /// Writes all rows or none, and returns when they are on disk.
+    pub(crate) fn write(&self, rows: &Rows, postings: Vec<Posting>) -> Result<(), StoreError> {
+        let mut batch = WriteBatch::default();
+        for ((table, key), value) in rows {
+            let family = self.family(table)?;
+            match value {
+                Some(value) => batch.put_cf(family, key, value),
+                None => batch.delete_cf(family, key),
+            }
+        }
+        let family = self.family(postings::NAME)?;
+        for (bucket, people) in postings::operands(postings) {
+            batch.merge_cf(family, bucket, people);
+        }
+        self.engine.write_opt(batch, &options::durable_write()).map_err(|error| failed("commit", &error))
+    }
+
+    /// Writes a consistent copy of the database into a folder that does not exist yet.
+    pub(crate) fn copy_to(&self, folder: &Path) -> Result<(), StoreError> {
+        Checkpoint::new(&self.engine)
+            .and_then(|checkpoint| checkpoint.create_checkpoint(folder))
+            .map_err(|error| failed("backup", &error))
+    }
+
+    /// Seals a row for its place.
+    pub(crate) fn seal<T: Table>(
+        &self,
+        key: &T::Key,
+        number: Option<&IdentityNumber>,
+        value: &T::Value,
+        nonce: [u8; 24],
+    ) -> Vec<u8> {
+        self.keys.seal(&place::<T>(key, number), &T::encode(value), nonce)
+    }
+
+    /// Opens a row that stood at a place.
+    pub(crate) fn unseal<T: Table>(
+        &self,
+        key: &T::Key,
+        number: Option<&IdentityNumber>,
+        sealed: &[u8],
+    ) -> Result<T::Value, StoreError> {
+        let plaintext = self.keys.open(&place::<T>(key, number), sealed).map_err(|_| {
+            StoreError::corrupt(T::NAME, "a row does not open: altered, moved, or sealed by other keys")
+        })?;
+        T::decode(&plaintext).map_err(|problem| StoreError::corrupt(T::NAME, problem))
+    }
+
+    fn family(&self, table: &'static str) -> Result<&ColumnFamily, StoreError> {
+        self.engine.cf_handle(table).ok_or_else(|| StoreError::corrupt(table, "the table is missing"))
+    }
+}
+
+fn place<'a, T: Table>(key: &'a T::Key, number: Option<&'a IdentityNumber>) -> Place<'a> {
+    Place { table: T::NAME, key: key.as_ref(), version: T::VERSION, number }
+}
+
+/// A way to look at the tables.
+pub(crate) struct View<'a> {
+    database: &'a Database,
+    snapshot: Option<Snapshot<'a>>,
+}
+
+impl View<'_> {
+    /// The bytes of a row as they are on disk.
+    pub(crate) fn bytes(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let family = self.database.family(table)?;
+        match &self.snapshot {
+            None => self.database.engine.get_cf(family, key),
+            Some(snapshot) => snapshot.get_cf(family, key),
+        }
+        .map_err(|error| failed(table, &error))
+    }
+
+    /// A sealed row. Rows of one person's attributes open with that person's number only.
+    pub(crate) fn row<T: Table>(
+        &self,
+        key: &T::Key,
+        number: Option<&IdentityNumber>,
+    ) -> Result<Option<T::Value>, StoreError> {
+        self.bytes(T::NAME, key.as_ref())?
+            .map(|sealed| self.database.unseal::<T>(key, number, &sealed))
+            .transpose()
+    }
+
+    /// Visits rows in key order from a key on, until the visitor breaks or the table ends.
+    pub(crate) fn walk(
+        &self,
+        table: &'static str,
+        from: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let family = self.database.family(table)?;
+        // Only a full check freezes a view, and it walks everything.
+        let mut rows: DBRawIterator<'_> = match &self.snapshot {
+            None => self.database.engine.raw_iterator_cf(family),
+            Some(snapshot) => snapshot.raw_iterator_cf_opt(family, options::whole_read()),
+        };
+        rows.seek(from);
+        while let Some((key, value)) = rows.item() {
+            if visit(key, value)?.is_break() {
+                return Ok(());
+            }
+            rows.next();
+        }
+        // An iterator also stops when it meets damage; that is not the end of the table.
+        rows.status().map_err(|error| failed(table, &error))
+    }
+
+    /// Visits opened rows in key order, like [`View::walk`].
+    pub(crate) fn scan<T: Table>(
+        &self,
+        from: &[u8],
+        visit: impl FnMut(T::Key, T::Value) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        self.scan_within::<T>(&[], from, visit)
+    }
+
+    /// Visits opened rows whose keys begin with a prefix, in key order, from a key on.
+    pub(crate) fn scan_within<T: Table>(
+        &self,
+        prefix: &[u8],
+        from: &[u8],
+        mut visit: impl FnMut(T::Key, T::Value) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        self.walk(T::NAME, from, |key, sealed| {
+            if !key.starts_with(prefix) {
+                return Ok(ControlFlow::Break(()));
+            }
+            let key = typed_key::<T>(key)?;
+            visit(key, self.database.unseal::<T>(&key, None, sealed)?)
+        })
+    }
+
+    /// Visits each value of each bucket, with the bucket's place in `buckets`, which must ascend and differ.
+    pub(crate) fn buckets(
+        &self,
+        buckets: &[u64],
+        mut visit: impl FnMut(usize, u64),
+    ) -> Result<(), StoreError> {
+        let family = self.database.family(postings::NAME)?;
+        let mut index = 0;
+        for some in buckets.chunks(BUCKETS_AT_ONCE) {
+            let keys: Vec<postings::Key> = some.iter().map(|bucket| bucket.to_be_bytes()).collect();
+            for row in self.database.engine.batched_multi_get_cf(family, &keys, true) {
+                if let Some(row) = row.map_err(|error| failed(postings::NAME, &error))? {
+                    postings::masked(&row)?.for_each(|value| visit(index, value));
+                }
+                index += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The fixed-size key of a row read from disk.
+pub(crate) fn typed_key<T: Table>(key: &[u8]) -> Result<T::Key, StoreError> {
+    T::Key::try_from(key).map_err(|_| StoreError::corrupt(T::NAME, "a key has another length"))
+}
+
+fn failed(place: &'static str, error: &rocksdb::Error) -> StoreError {
+    match error.kind() {
+        ErrorKind::Corruption => StoreError::corrupt(place, error.to_string()),
+        ErrorKind::NotFound
+        | ErrorKind::NotSupported
+        | ErrorKind::InvalidArgument
+        | ErrorKind::IOError
+        | ErrorKind::MergeInProgress
+        | ErrorKind::Incomplete
+        | ErrorKind::ShutdownInProgress
+        | ErrorKind::TimedOut
+        | ErrorKind::Aborted
+        | ErrorKind::Busy
+        | ErrorKind::Expired
+        | ErrorKind::TryAgain
+        | ErrorKind::CompactionTooLarge
+        | ErrorKind::ColumnFamilyDropped
+        | ErrorKind::Unknown => StoreError::Engine { place, detail: error.to_string() },
+    }
+}

@@ -1,0 +1,493 @@
+//! Checks every table against the others, both ways.
+//!
+//! | from | to | and back |
+//! |---|---|---|
+//! | holder with a number | that number's record, of the same sequence | every record has exactly one holder |
+//! | holder with a number, or pending | original records and features | every gallery row has such a holder |
+//! | features | one posting for each token | every posting comes from some features |
+//! | pending holder | an open case of that applicant | every open case's applicant is pending for it |
+//! | agency's list | the stored answer of that request | as many listed as answered |
+//! | head | counts, allocators and the end of the log | the log is dense |
+//!
+//! A check reads one frozen view, so it may run while the store serves.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::ControlFlow;
+
+use plinth_identity::case::{Case, CaseState};
+use plinth_identity::gallery::{FeatureRow, Holder};
+use plinth_identity::id::PartyId;
+use plinth_identity::party::PartyKind;
+
+use crate::database::{Database, View, typed_key};
+use crate::error::StoreError;
+use crate::head::Head;
+use crate::reader::Reader;
+use crate::tables::cases::Cases;
+use crate::tables::enrolments::{self, Enrolments};
+use crate::tables::features::Features;
+use crate::tables::holders::Holders;
+use crate::tables::identities::Identities;
+use crate::tables::meta::{self, Meta};
+use crate::tables::nonces::Nonces;
+use crate::tables::parties::{self, Parties};
+use crate::tables::postings::{self, Posting, Token};
+use crate::tables::requests::{Requests, StatementKind};
+use crate::tables::templates::Templates;
+use crate::tables::{Table, log};
+
+/// Rows between two reports of progress.
+const PROGRESS_EVERY: u64 = 1024;
+
+/// What a check is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    /// Agencies, relying parties and administrators.
+    Parties,
+    /// The log.
+    Log,
+    /// Cases.
+    Cases,
+    /// Holders against records, gallery and cases.
+    Holders,
+    /// Original records.
+    Templates,
+    /// Features.
+    Features,
+    /// The index.
+    Postings,
+    /// Records against holders.
+    Identities,
+    /// Stored answers and the agencies' lists.
+    Requests,
+    /// Used nonces.
+    Nonces,
+}
+
+/// How far a check has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being checked.
+    pub check: Check,
+    /// Rows read so far in this part.
+    pub rows: u64,
+}
+
+/// How many rows a store holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records of people who hold a number.
+    pub identities: u64,
+    /// Gallery rows that were ever given, withdrawn ones included.
+    pub holders: u64,
+    /// People who can be found by their fingers.
+    pub gallery: u64,
+    /// Entries of the index.
+    pub postings: u64,
+    /// Stored answers.
+    pub requests: u64,
+    /// Entries in the agencies' lists.
+    pub enrolments: u64,
+    /// Used nonces.
+    pub nonces: u64,
+    /// Cases, open and decided.
+    pub cases: u64,
+    /// Cases that wait for a decision.
+    pub open_cases: u64,
+    /// Agencies, relying parties and administrators.
+    pub parties: u64,
+    /// Log leaves.
+    pub leaves: u64,
+}
+
+/// One kind of disagreement. No variant names a person, a number or a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Problem {
+    /// The row under a key does not open or cannot be read.
+    #[error("{0}: a row does not open or cannot be read")]
+    Unreadable(&'static str),
+    /// The head counts something else than the table holds.
+    #[error("{0}: the head counts otherwise")]
+    Count(&'static str),
+    /// A number's holder has no record.
+    #[error("a holder of a number has no record")]
+    HolderWithoutIdentity,
+    /// A record belongs to another gallery row than its holder.
+    #[error("a record names another gallery row than its holder's")]
+    IdentityOfAnotherHolder,
+    /// A record that no holder points to.
+    #[error("a record has no holder")]
+    IdentityWithoutHolder,
+    /// Two gallery rows hold one number.
+    #[error("one number has two holders")]
+    NumberHeldTwice,
+    /// A person with a number or a case is not in the gallery.
+    #[error("{0}: a living gallery row is missing")]
+    GalleryRowMissing(&'static str),
+    /// A gallery row of nobody.
+    #[error("{0}: a gallery row has no living holder")]
+    GalleryRowWithoutHolder(&'static str),
+    /// A row has a number beyond those that were given.
+    #[error("{0}: a row has a number that was never given")]
+    NeverGiven(&'static str),
+    /// A person cannot be found through one of their tokens.
+    #[error("a posting is missing")]
+    PostingMissing,
+    /// A posting that no features explain.
+    #[error("a posting comes from no features")]
+    PostingWithoutFeatures,
+    /// A pending holder whose case is missing, decided, or another person's.
+    #[error("a pending person has no open case")]
+    PendingWithoutCase,
+    /// An open case whose applicant is not pending for it.
+    #[error("an open case has no pending applicant")]
+    CaseWithoutPending,
+    /// A listed enrolment has no stored answer, or its list belongs to no known agency.
+    #[error("a listed enrolment has no stored answer")]
+    EnrolmentWithoutAnswer,
+    /// More enrolments were answered than the agencies' lists name.
+    #[error("a stored enrolment answer is in no agency's list")]
+    AnswerWithoutEnrolment,
+    /// A log position has no leaf.
+    #[error("the log has a hole")]
+    LogHole,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// How many rows there are.
+    pub counts: Counts,
+    /// What disagrees, and how often. Empty for a sound store.
+    pub problems: BTreeMap<Problem, u64>,
+}
+
+impl Report {
+    /// Whether everything agrees.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// Checks a store.
+///
+/// `index` gives the tokens of a features row, as they were when the person was enrolled; `progress` is told now and
+/// then. Takes 24 bytes of memory a person.
+///
+/// # Errors
+/// Only if the engine cannot read on; what it reads and cannot make sense of is a [`Problem`].
+pub fn check(
+    reader: &Reader,
+    index: &dyn Fn(&FeatureRow) -> Vec<Token>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Report, StoreError> {
+    let database = &reader.shared.database;
+    let view = database.frozen();
+    let head = view
+        .row::<Meta>(&meta::HEAD, None)?
+        .ok_or_else(|| StoreError::corrupt(Meta::NAME, "the head row is missing"))?;
+    let counts = Counts::default();
+    let mut session = Session { database, view: &view, head, progress, counts, problems: BTreeMap::new() };
+    let agencies = session.parties()?;
+    session.log()?;
+    let open = session.cases()?;
+    let people = session.holders(&open)?;
+    session.identities(&people)?;
+    session.templates(&people)?;
+    session.features(&people, index)?;
+    session.requests(&agencies)?;
+    session.rows::<Nonces>(Check::Nonces, |session, _, _| {
+        session.counts.nonces += 1;
+        Ok(())
+    })?;
+    Ok(Report { counts: session.counts, problems: session.problems })
+}
+
+/// One check under way.
+struct Session<'a> {
+    database: &'a Database,
+    view: &'a View<'a>,
+    head: Head,
+    progress: &'a mut dyn FnMut(Progress),
+    counts: Counts,
+    problems: BTreeMap<Problem, u64>,
+}
+
+/// Whom the holders table names, both lists ascending.
+#[derive(Default)]
+struct People {
+    /// Gallery rows that somebody living stands behind.
+    living: Vec<u64>,
+    /// Keys of the records of those who hold a number.
+    records: Vec<[u8; 16]>,
+}
+
+/// A multiset of postings, kept as a count and a sum of hashes under a random key: two sets that differ have equal sums
+/// with a chance of 2^-64, and neither set has to fit in memory.
+struct Tally {
+    hasher: RandomState,
+    count: u64,
+    sum: u64,
+}
+
+impl Tally {
+    fn add(&mut self, posting: Posting) {
+        self.count += 1;
+        self.sum = self.sum.wrapping_add(self.hasher.hash_one((posting.bucket, posting.masked)));
+    }
+}
+
+impl Session<'_> {
+    fn found(&mut self, problem: Problem, times: u64) {
+        if times > 0 {
+            *self.problems.entry(problem).or_default() += times;
+        }
+    }
+
+    fn expect(&mut self, holds: bool, problem: Problem) {
+        self.found(problem, u64::from(!holds));
+    }
+
+    fn parties(&mut self) -> Result<Vec<PartyId>, StoreError> {
+        let mut agencies = Vec::new();
+        let keys = self.database.keys();
+        self.rows::<Parties>(Check::Parties, |session, key, party| {
+            session.counts.parties += 1;
+            session
+                .expect(key == parties::key(keys, party.kind, &party.id), Problem::Unreadable(Parties::NAME));
+            if party.kind == PartyKind::Agency {
+                agencies.push(party.id);
+            }
+            Ok(())
+        })?;
+        Ok(agencies)
+    }
+
+    fn log(&mut self) -> Result<(), StoreError> {
+        let mut expected: u64 = 1;
+        self.raw_rows(Check::Log, log::NAME, |session, key, row| {
+            session.counts.leaves += 1;
+            session.expect(log::decode(row).is_ok(), Problem::Unreadable(log::NAME));
+            let Ok(position) = log::position(key) else {
+                session.found(Problem::Unreadable(log::NAME), 1);
+                return Ok(());
+            };
+            session.found(Problem::LogHole, position.saturating_sub(expected));
+            expected = position.saturating_add(1);
+            Ok(())
+        })?;
+        self.expect(expected == self.head.next_log_position.get(), Problem::Count(log::NAME));
+        Ok(())
+    }
+
+    /// The open cases and their applicants.
+    fn cases(&mut self) -> Result<BTreeMap<u64, u64>, StoreError> {
+        let mut open = BTreeMap::new();
+        self.rows::<Cases>(Check::Cases, |session, key, case| {
+            session.counts.cases += 1;
+            let id = u64::from_be_bytes(key);
+            session.expect(case.id.get() == id, Problem::Unreadable(Cases::NAME));
+            session.expect(id < session.head.next_case.get(), Problem::NeverGiven(Cases::NAME));
+            if is_open(&case) {
+                session.counts.open_cases += 1;
+                let holder = session.view.row::<Holders>(&case.applicant.get().to_be_bytes(), None);
+                let pending = matches!(holder, Ok(Some(Holder::Pending(waits_for))) if waits_for == case.id);
+                session.expect(pending, Problem::CaseWithoutPending);
+                open.insert(id, case.applicant.get());
+            }
+            Ok(())
+        })?;
+        Ok(open)
+    }
+
+    fn holders(&mut self, open: &BTreeMap<u64, u64>) -> Result<People, StoreError> {
+        let mut people = People::default();
+        self.rows::<Holders>(Check::Holders, |session, key, holder| {
+            session.counts.holders += 1;
+            let sequence = u64::from_be_bytes(key);
+            session.expect(sequence < session.head.next_sequence.get(), Problem::NeverGiven(Holders::NAME));
+            match holder {
+                Holder::Withdrawn => return Ok(()),
+                Holder::Pending(case) => {
+                    session.expect(open.get(&case.get()) == Some(&sequence), Problem::PendingWithoutCase);
+                }
+                Holder::Number(number) => {
+                    let record = session.database.keys().number_row(&number);
+                    match session.view.row::<Identities>(&record, Some(&number)) {
+                        Ok(None) => session.found(Problem::HolderWithoutIdentity, 1),
+                        Ok(Some(found)) => {
+                            session
+                                .expect(found.sequence.get() == sequence, Problem::IdentityOfAnotherHolder);
+                        }
+                        Err(_) => session.found(Problem::Unreadable(Identities::NAME), 1),
+                    }
+                    people.records.push(record);
+                }
+            }
+            people.living.push(sequence);
+            Ok(())
+        })?;
+        people.records.sort_unstable();
+        let twice = people.records.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        self.found(Problem::NumberHeldTwice, twice as u64);
+        self.counts.gallery = people.living.len() as u64;
+        self.expect(self.counts.gallery == self.head.gallery, Problem::Count(Holders::NAME));
+        Ok(people)
+    }
+
+    fn identities(&mut self, people: &People) -> Result<(), StoreError> {
+        self.raw_rows(Check::Identities, Identities::NAME, |session, key, _| {
+            session.counts.identities += 1;
+            let known = people.records.binary_search_by(|record| record.as_slice().cmp(key)).is_ok();
+            session.expect(known, Problem::IdentityWithoutHolder);
+            Ok(())
+        })?;
+        self.expect(self.counts.identities == self.head.identities, Problem::Count(Identities::NAME));
+        Ok(())
+    }
+
+    fn templates(&mut self, people: &People) -> Result<(), StoreError> {
+        let mut present: u64 = 0;
+        self.rows::<Templates>(Check::Templates, |session, key, _| {
+            let living = people.living.binary_search(&u64::from_be_bytes(key)).is_ok();
+            present += u64::from(living);
+            session.expect(living, Problem::GalleryRowWithoutHolder(Templates::NAME));
+            Ok(())
+        })?;
+        let missing = self.counts.gallery.saturating_sub(present);
+        self.found(Problem::GalleryRowMissing(Templates::NAME), missing);
+        Ok(())
+    }
+
+    fn features(
+        &mut self,
+        people: &People,
+        index: &dyn Fn(&FeatureRow) -> Vec<Token>,
+    ) -> Result<(), StoreError> {
+        let hasher = RandomState::new();
+        let mut expected = Tally { hasher: hasher.clone(), count: 0, sum: 0 };
+        let mut present: u64 = 0;
+        self.rows::<Features>(Check::Features, |session, key, row| {
+            let sequence = u64::from_be_bytes(key);
+            let living = people.living.binary_search(&sequence).is_ok();
+            present += u64::from(living);
+            session.expect(living, Problem::GalleryRowWithoutHolder(Features::NAME));
+            postings::of(&index(&row), sequence).into_iter().for_each(|posting| expected.add(posting));
+            Ok(())
+        })?;
+        let missing = self.counts.gallery.saturating_sub(present);
+        self.found(Problem::GalleryRowMissing(Features::NAME), missing);
+
+        let mut stored = Tally { hasher, count: 0, sum: 0 };
+        self.raw_rows(Check::Postings, postings::NAME, |session, key, row| {
+            match (postings::bucket(key), postings::masked(row)) {
+                (Ok(bucket), Ok(people)) => people.for_each(|masked| stored.add(Posting { bucket, masked })),
+                _ => session.found(Problem::Unreadable(postings::NAME), 1),
+            }
+            Ok(())
+        })?;
+        self.counts.postings = stored.count;
+        if (stored.count, stored.sum) == (expected.count, expected.sum) {
+            return Ok(());
+        }
+        self.differing_postings(index, expected.count)
+    }
+
+    /// Looks every expected posting up: slow, and only done once the sums have shown that something differs.
+    fn differing_postings(
+        &mut self,
+        index: &dyn Fn(&FeatureRow) -> Vec<Token>,
+        expected: u64,
+    ) -> Result<(), StoreError> {
+        let mut missing: u64 = 0;
+        self.rows::<Features>(Check::Postings, |session, key, row| {
+            for posting in postings::of(&index(&row), u64::from_be_bytes(key)) {
+                let bucket =
+                    session.view.bytes(postings::NAME, &posting.bucket.to_be_bytes())?.unwrap_or_default();
+                let present =
+                    postings::masked(&bucket).is_ok_and(|mut people| people.any(|one| one == posting.masked));
+                missing += u64::from(!present);
+            }
+            Ok(())
+        })?;
+        self.found(Problem::PostingMissing, missing);
+        let explained = expected.saturating_sub(missing);
+        self.found(Problem::PostingWithoutFeatures, self.counts.postings.saturating_sub(explained));
+        Ok(())
+    }
+
+    fn requests(&mut self, agencies: &[PartyId]) -> Result<(), StoreError> {
+        let mut answers: u64 = 0;
+        self.rows::<Requests>(Check::Requests, |session, _, answer| {
+            session.counts.requests += 1;
+            answers += u64::from(answer.kind == StatementKind::Enrolment);
+            Ok(())
+        })?;
+        let keys = self.database.keys();
+        let lists: BTreeMap<[u8; 16], &PartyId> =
+            agencies.iter().map(|agency| (keys.party_list(PartyKind::Agency, agency), agency)).collect();
+        let mut answered: u64 = 0;
+        self.rows::<Enrolments>(Check::Requests, |session, key, entry| {
+            session.counts.enrolments += 1;
+            let request = lists
+                .get(&enrolments::split(&key)?.0)
+                .map(|agency| keys.request_row(PartyKind::Agency, agency, &entry.request_id));
+            let found = match request {
+                None => false,
+                Some(row) => session.view.bytes(Requests::NAME, &row)?.is_some(),
+            };
+            answered += u64::from(found);
+            session.expect(found, Problem::EnrolmentWithoutAnswer);
+            Ok(())
+        })?;
+        self.found(Problem::AnswerWithoutEnrolment, answers.saturating_sub(answered));
+        Ok(())
+    }
+
+    /// Visits the rows of a table; one that cannot be read is a problem and not the end.
+    fn rows<T: Table>(
+        &mut self,
+        check: Check,
+        mut visit: impl FnMut(&mut Self, T::Key, T::Value) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let database = self.database;
+        self.raw_rows(check, T::NAME, |session, key, sealed| {
+            match typed_key::<T>(key).and_then(|key| Ok((key, database.unseal::<T>(&key, None, sealed)?))) {
+                Ok((key, value)) => visit(session, key, value),
+                Err(_) => {
+                    session.found(Problem::Unreadable(T::NAME), 1);
+                    Ok(())
+                }
+            }
+        })
+    }
+
+    /// Visits the rows of a table as they are on disk, reporting progress.
+    fn raw_rows(
+        &mut self,
+        check: Check,
+        table: &'static str,
+        mut visit: impl FnMut(&mut Self, &[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let view = self.view;
+        let mut rows: u64 = 0;
+        view.walk(table, &[], |key, value| {
+            rows += 1;
+            if rows.is_multiple_of(PROGRESS_EVERY) {
+                (self.progress)(Progress { check, rows });
+            }
+            visit(self, key, value).map(ControlFlow::Continue)
+        })?;
+        (self.progress)(Progress { check, rows });
+        Ok(())
+    }
+}
+
+fn is_open(case: &Case) -> bool {
+    match case.state {
+        CaseState::Open => true,
+        CaseState::Decided { .. } => false,
+    }
+}

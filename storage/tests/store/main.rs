@@ -1,0 +1,16 @@
+//! The store as its callers see it, and its folder as a thief or a broken disk sees it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "tests fail by panicking, on small numbers"
+)]
+
+mod backup;
+mod check;
+mod durability;
+mod opening;
+mod people;
+mod reading;
+mod sealing;
+mod staging;
+mod votes;
