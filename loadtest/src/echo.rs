@@ -12,7 +12,7 @@ use plinth_client::proto::authentication::v1::authentication_service_server::{
 use plinth_client::proto::authentication::v1::{AuthenticateRequest, AuthenticateResponse};
 use plinth_client::proto::envelope::v1::{Envelope, Signature};
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Endpoint, Server};
 use tonic::{Request, Response, Status};
 
@@ -34,10 +34,10 @@ pub(crate) async fn serve(echo: Echo) -> anyhow::Result<()> {
     writeln!(stdout, "listening {}", listener.local_addr()?)?;
     stdout.flush()?;
     let service = AuthenticationServiceServer::new(Nothing { answer: answer(echo.answer_bytes)? });
-    let incoming = TcpListenerStream::new(listener);
+    // The builder's own setting does not reach sockets that are accepted elsewhere.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     Server::builder()
         // As the real one.
-        .tcp_nodelay(true)
         .max_concurrent_streams(Some(1024))
         .add_service(service)
         .serve_with_incoming_shutdown(incoming, standard_input_ended())

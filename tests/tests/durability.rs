@@ -149,14 +149,14 @@ async fn load_until_killed(service: &mut Service, ledger: &Arc<Mutex<Ledger>>, n
         let first = *next + worker;
         workers.spawn(async move {
             for person in (first..).step_by(usize::try_from(WORKERS).unwrap()) {
-                let draft = enrolment("Somebody", person, 0, &fingers(2));
+                let draft = enrolment("Somebody", person, 0, &fingers(4));
                 let request = agency.request(draft, plinth_client::now()).unwrap();
                 ledger.lock().await.sending(person, &request);
                 let Ok(answer) = agency.enrol(&request).await else { return };
                 let mut ledger = ledger.lock().await;
                 ledger.acknowledged(&request, &answer.statement.outcome);
                 if ledger.issued.len() >= goal {
-                    drop(reached.send(true));
+                    reached.send_replace(true);
                 }
             }
         });

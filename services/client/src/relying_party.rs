@@ -4,9 +4,10 @@ use plinth_identity::application::{FingerSample, Fingers};
 use plinth_identity::authentication::AuthenticationRequest;
 use plinth_identity::demographics::DemographicClaim;
 use plinth_identity::dsse::{SigningKey, payload_type};
-use plinth_identity::id::PartyId;
+use plinth_identity::id::{PartyId, RequestId};
 use plinth_identity::number::IdentityNumber;
 use plinth_identity::party::Factor;
+use plinth_identity::request::Freshness;
 use plinth_identity::statement::AuthenticationStatement;
 use plinth_identity::time::Timestamp;
 use plinth_proto::authentication::v1;
@@ -20,7 +21,7 @@ use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::request::SignedRequest;
 use crate::retry::Retry;
-use crate::signatory::Signatory;
+use crate::signatory::{Signatory, fresh_request_id};
 use crate::trust::Trust;
 use crate::verify;
 
@@ -66,8 +67,20 @@ impl RelyingParty {
     /// # Errors
     /// [`ClientError::Request`] names the field that the service would refuse.
     pub fn request(&self, draft: AuthenticationDraft, now: Timestamp) -> Result<SignedRequest, ClientError> {
-        let header = self.0.live_header(&draft.purpose, now)?;
-        let request_id = header.request_id();
+        self.request_with_id(draft, fresh_request_id(), now)
+    }
+
+    /// The same under an id of the caller's own: 16 bytes never used by this relying party before.
+    ///
+    /// # Errors
+    /// [`ClientError::Request`] names the field that the service would refuse.
+    pub fn request_with_id(
+        &self,
+        draft: AuthenticationDraft,
+        request_id: RequestId,
+        now: Timestamp,
+    ) -> Result<SignedRequest, ClientError> {
+        let header = self.0.header(&draft.purpose, request_id, now, Freshness::LIVE.max_age_ms)?;
         let mut declared = draft.claim.factors();
         let fingers = if draft.fingers.is_empty() {
             None

@@ -22,7 +22,7 @@ pub struct DeduplicationPolicy {
 }
 
 impl Default for DeduplicationPolicy {
-    /// Duplicate at 1 in 10,000, adjudicate at 1 in 1,000, a tenth of the gallery and at most 1,024 people
+    /// Duplicate at 1 in 10,000, adjudicate at 3 in 10,000, a tenth of the gallery and at most 1,024 people
     /// compared exactly.
     fn default() -> Self {
         Self { duplicate_fmr: 1e-4, adjudicate_fmr: 3e-4, candidates_fraction: 10, max_candidates: 1_024 }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     fn thresholds() -> (f32, f32) {
-        (llr_at_fmr(1e-4), llr_at_fmr(1e-3))
+        (llr_at_fmr(1e-4), llr_at_fmr(3e-4))
     }
 
     #[test]
