@@ -9,7 +9,9 @@ use std::sync::{Arc, Once};
 
 use plinth_biometrics::record::FingerPosition;
 use plinth_biometrics::synthetic::SyntheticPerson;
-use plinth_client::{Administrator, Agency, AuthenticationDraft, Connection, EnrolmentDraft, RelyingParty, Retry, Trust};
+use plinth_client::{
+    Administrator, Agency, AuthenticationDraft, Connection, EnrolmentDraft, RelyingParty, Retry, Trust,
+};
 use plinth_identity::application::FingerSample;
 use plinth_identity::demographics::{DateOfBirth, DemographicClaim, Demographics, Gender, Name};
 use plinth_identity::dsse::SigningKey;
@@ -139,7 +141,8 @@ impl World {
     /// A further connection of a relying party that is registered already.
     pub async fn relying_party_again(&self, name: &str) -> RelyingParty {
         let key = Arc::new(signing_key(name_seed(name)));
-        RelyingParty::new(self.connect().await, party_id(name), key, self.trust.clone()).with_retry(Retry::none())
+        RelyingParty::new(self.connect().await, party_id(name), key, self.trust.clone())
+            .with_retry(Retry::none())
     }
 
     /// Registers a party through the admin listener.
@@ -193,7 +196,10 @@ pub fn samples(person: u64, capture: u32, positions: &[FingerPosition]) -> Vec<F
     let person = SyntheticPerson::new(1, person);
     positions
         .iter()
-        .map(|position| FingerSample { position: *position, record: person.capture(*position, capture).encode() })
+        .map(|position| FingerSample {
+            position: *position,
+            record: person.capture(*position, capture).encode(),
+        })
         .collect()
 }
 

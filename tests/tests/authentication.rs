@@ -46,7 +46,11 @@ async fn a_finger_of_the_person_is_a_yes_and_of_someone_else_a_no() {
         assert_eq!(answer.statement.verdict, expected);
         let reason = (expected == Verdict::No).then_some(Reason::BiometricMismatch);
         assert_eq!(answer.statement.reason, reason);
-        assert_eq!(answer.statement.token.is_some(), expected == Verdict::Yes, "a token only comes with a yes");
+        assert_eq!(
+            answer.statement.token.is_some(),
+            expected == Verdict::Yes,
+            "a token only comes with a yes"
+        );
     }
     world.stop().await;
 }
@@ -84,7 +88,8 @@ async fn unknown_and_wrong_are_one_answer_of_one_length_unless_the_policy_entitl
     let bank = world.relying_party("bank", false).await;
     let police = world.relying_party("police", true).await;
     let mut lengths = Vec::new();
-    for (asked, reason) in [(number, Reason::DemographicMismatch), (unknown_number(), Reason::UnknownNumber)] {
+    for (asked, reason) in [(number, Reason::DemographicMismatch), (unknown_number(), Reason::UnknownNumber)]
+    {
         let draft = question(asked, "Somebody Else");
         let answer = bank.authenticate(&bank.request(draft.clone(), world.now()).unwrap()).await.unwrap();
         assert_eq!((answer.statement.verdict, answer.statement.reason), (Verdict::No, None));
@@ -109,7 +114,8 @@ async fn a_request_is_decided_once_after_a_restart_too_and_expires() {
     world.restart().await;
     let bank = world.relying_party_again("bank").await;
     assert_eq!(bank.authenticate(&request).await.unwrap().to_bytes(), first.to_bytes());
-    let next = bank.authenticate(&bank.request(question(number, "Asha Rao"), world.now()).unwrap()).await.unwrap();
+    let next =
+        bank.authenticate(&bank.request(question(number, "Asha Rao"), world.now()).unwrap()).await.unwrap();
     let step = next.statement.header.log_position.get() - first.statement.header.log_position.get();
     assert_eq!(step, 1, "the re-sent request must not have grown the log");
     world.stop().await;
@@ -135,7 +141,8 @@ async fn requests_from_the_past_and_the_future_are_refused_with_the_servers_time
 async fn a_token_is_stable_for_one_relying_party_and_differs_between_two() {
     let mut world = World::new().await;
     let number = enrol(&world, 1, "Asha Rao").await;
-    let (bank, clinic) = (world.relying_party("bank", false).await, world.relying_party("clinic", false).await);
+    let (bank, clinic) =
+        (world.relying_party("bank", false).await, world.relying_party("clinic", false).await);
     let mut tokens = Vec::new();
     for party in [&bank, &bank, &clinic] {
         let request = party.request(question(number, "Asha Rao"), world.now()).unwrap();

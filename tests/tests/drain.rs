@@ -32,7 +32,11 @@ async fn a_drain_answers_what_was_taken_in_and_ends_an_open_stream_with_a_status
     });
     world.stop().await;
     let outcomes = rest.await.unwrap();
-    assert_eq!(outcomes.len(), requests.len() - 1, "every request that was sent ends in an answer or a status");
+    assert_eq!(
+        outcomes.len(),
+        requests.len() - 1,
+        "every request that was sent ends in an answer or a status"
+    );
     drop(sender);
 
     // Whatever was refused by the drain is answered after it.

@@ -62,7 +62,8 @@ impl Service {
 
     async fn agency(&self) -> Agency {
         let connection = Connection::open(&self.url, None).await.unwrap();
-        Agency::new(connection, party_id("north"), signing_key(5), self.trust.clone()).with_retry(Retry::none())
+        Agency::new(connection, party_id("north"), signing_key(5), self.trust.clone())
+            .with_retry(Retry::none())
     }
 
     /// SIGKILL, then the same folder again.
@@ -138,7 +139,12 @@ impl Ledger {
 }
 
 /// 32 workers enrol new people until the server is killed under them, once `target` more are acknowledged.
-async fn load_until_killed(service: &mut Service, ledger: &Arc<Mutex<Ledger>>, next: &mut u64, target: usize) {
+async fn load_until_killed(
+    service: &mut Service,
+    ledger: &Arc<Mutex<Ledger>>,
+    next: &mut u64,
+    target: usize,
+) {
     let goal = ledger.lock().await.issued.len() + target;
     let (reached, mut wait) = tokio::sync::watch::channel(false);
     let reached = Arc::new(reached);
@@ -175,7 +181,8 @@ async fn every_acknowledged_enrolment_survives_20_kills_under_load_and_no_person
     let ledger = Arc::new(Mutex::new(Ledger::new(service.folder.path().join("ledger"))));
     let mut next = 0;
     for kill in 0..KILLS {
-        let target = ACKNOWLEDGED_BEFORE_KILL[usize::try_from(kill).unwrap() % ACKNOWLEDGED_BEFORE_KILL.len()];
+        let target =
+            ACKNOWLEDGED_BEFORE_KILL[usize::try_from(kill).unwrap() % ACKNOWLEDGED_BEFORE_KILL.len()];
         load_until_killed(&mut service, &ledger, &mut next, target).await;
         check(&service, &ledger).await;
     }

@@ -118,7 +118,7 @@ fn measure(args: &Args, decision: Decision, batch: u32, time: Duration) -> anyho
     let (reader, mut writer) = store(&folder.path().join("store"), &mut random)?;
     let mut rows = Rows::new(decision, &reader, random)?;
 
-    let mut commits = Histogram::<u64>::new(3)?;
+    let mut commits = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3)?;
     let (started, cpu) = (clock(), cpu_time()?);
     while started.elapsed() < time {
         let mut staged = writer.stage();

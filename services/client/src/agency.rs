@@ -222,11 +222,15 @@ impl Agency {
             }
             Ok(Answered { statement, envelope })
         };
-        Ok(EnrolmentEntry {
-            request_id: entry.request_id,
-            receipt: own(entry.receipt).map_err(ClientError::Answer)?,
-            latest: entry.latest.map(own).transpose().map_err(ClientError::Answer)?,
-        })
+        let receipt = own(entry.receipt).map_err(ClientError::Answer)?;
+        let latest = entry.latest.map(own).transpose().map_err(ClientError::Answer)?;
+        if latest
+            .as_ref()
+            .is_some_and(|latest| latest.statement.header.request != receipt.statement.header.request)
+        {
+            return Err(ClientError::Answer(VerifyError::Request));
+        }
+        Ok(EnrolmentEntry { request_id: entry.request_id, receipt, latest })
     }
 }
 

@@ -37,7 +37,8 @@ impl AuthenticationRequest {
     /// Checks and keeps the parts.
     ///
     /// # Errors
-    /// [`Reason::NoFactor`] at `declared` if nothing is declared and nothing carried; [`Reason::Declaration`]
+    /// [`Reason::NoFactor`] at `declared` if nothing is declared and nothing carried, or a gender alone;
+    /// [`Reason::Declaration`]
     /// at `declared` if the two differ.
     pub fn new(
         header: RequestHeader,
@@ -50,6 +51,10 @@ impl AuthenticationRequest {
             claim.factors().iter().chain(fingers.as_ref().map(|_| Factor::Fingerprint)).collect();
         if carried.is_empty() && declared.is_empty() {
             return Err(FieldViolation::new("declared", Reason::NoFactor, "must name at least one factor"));
+        }
+        if carried == FactorSet::EMPTY.with(Factor::Gender) {
+            // A yes to every second guess would only tell that the number is live.
+            return Err(FieldViolation::new("declared", Reason::NoFactor, "must name more than a gender"));
         }
         if carried != declared {
             return Err(FieldViolation::new(
@@ -250,6 +255,8 @@ mod tests {
         assert_eq!(new(claim("Ada"), name), Ok(name));
         assert_eq!(new(DemographicClaim::default(), FactorSet::EMPTY), at(Reason::NoFactor));
         assert_eq!(new(DemographicClaim::default(), name), at(Reason::Declaration));
+        let gender = DemographicClaim { gender: Some(Gender::Female), ..DemographicClaim::default() };
+        assert_eq!(new(gender, FactorSet::EMPTY.with(Factor::Gender)), at(Reason::NoFactor));
         assert_eq!(new(claim("Ada"), FactorSet::EMPTY), at(Reason::Declaration));
         assert_eq!(new(claim("Ada"), name.with(Factor::Fingerprint)), at(Reason::Declaration));
     }

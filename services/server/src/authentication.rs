@@ -14,7 +14,7 @@ use plinth_proto::envelope;
 use plinth_storage::{StatementKind, SubjectRow};
 use tonic::{Request, Response, Status};
 
-use crate::core::{Core, Door};
+use crate::core::{Core, Door, Place};
 use crate::gate::{Admission, Admitted, admit};
 use crate::refusal::Refusal;
 use crate::registrar::{Answer, Decided, Proposal, Sitting};
@@ -29,14 +29,15 @@ impl AuthenticationService for Authentications {
         request: Request<AuthenticateRequest>,
     ) -> Result<Response<AuthenticateResponse>, Status> {
         let core = self.0.core()?;
-        let _place = core.enter()?;
-        let statement = authenticate(&core, request.into_inner().envelope).await?;
+        let place = core.enter()?;
+        let statement = authenticate(&core, &place, request.into_inner().envelope).await?;
         Ok(Response::new(AuthenticateResponse { statement: Some((&statement).into()) }))
     }
 }
 
 async fn authenticate(
     core: &Arc<Core>,
+    place: &Place,
     envelope: Option<envelope::v1::Envelope>,
 ) -> Result<Envelope, Refusal> {
     let admitted = match admit::<v1::AuthenticationRequest>(core, envelope)? {
@@ -48,9 +49,9 @@ async fn authenticate(
     request.entitled(&party.policy)?;
     let helper = Arc::clone(core);
     let judge = move || judge(&helper, &party, &request);
-    // Matching a finger takes a millisecond of CPU and belongs beside the event loop; comparing words does not.
-    let proposal = core.on_a_core(judge).await??;
-    core.decide(ask, Box::new(proposal)).await
+    // Reading may wait for a disk and matching takes a core: neither belongs on the event loop.
+    let proposal = core.on_a_core(place, judge).await??;
+    core.decide(place, ask, Box::new(proposal)).await
 }
 
 /// Decides against the stored record, or against the person who stands in when nobody holds the number. Either way one

@@ -1,7 +1,7 @@
 //! Adjudication: people whom the thresholds could not tell apart wait here for two administrators.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use plinth_identity::case::{Case, CaseCandidate, CaseDecision, EnrolmentRef};
 use plinth_identity::dsse::{Envelope, payload_type};
@@ -12,14 +12,14 @@ use plinth_identity::party::PartyKind;
 use plinth_identity::reason::Reason;
 use plinth_identity::request::{Freshness, RequestHeader};
 use plinth_identity::statement::{EnrolmentOutcome, RegistryChange};
-use plinth_proto::registry::v1;
 use plinth_proto::convert::registry::{CandidateView, CaseOrder, case_view, decode_case_decision};
 use plinth_proto::envelope;
+use plinth_proto::registry::v1;
 
-use crate::core::Core;
+use crate::core::{Core, Place};
 use crate::enrolment::{settle, state as state_enrolment};
 use crate::gate::verify;
-use crate::recent::Prepared;
+use crate::recent::{Prepared, Recent};
 use crate::refusal::Refusal;
 use crate::registrar::{Ask, Decided, Proposal, Sitting, draw_number, earlier_answer};
 use crate::registry;
@@ -57,26 +57,27 @@ pub(crate) fn describe(core: &Core, case: &Case) -> Result<v1::Case, Refusal> {
 /// Decides a case: two administrators have signed the same bytes.
 pub(crate) async fn decide(
     core: &Arc<Core>,
+    place: &Place,
     approvals: Vec<envelope::v1::Envelope>,
 ) -> Result<Envelope, Refusal> {
-    let _place = core.enter()?;
     let Verdict { ask, header, case, decision, reason, administrators } = read_approvals(core, approvals)?;
     let stored = core.reader.answer(ask.kind, &ask.party, &ask.request_id)?;
     if let Some(answer) = earlier_answer(stored, &ask)? {
         return Ok(core.replay(answer));
     }
     let now = core.clock.now();
-    header
-        .check_freshness(now, &APPROVALS)
-        .map_err(|reason| Refusal::at("header.issued_at_ms", reason, "see the server's time").with_time(now))?;
+    header.check_freshness(now, &APPROVALS).map_err(|reason| {
+        Refusal::at("header.issued_at_ms", reason, "see the server's time").with_time(now)
+    })?;
     for administrator in &administrators {
         let party = core.directory.by_name(PartyKind::Administrator, administrator);
         party.ok_or(Reason::UnknownParty)?.standing(now)?;
     }
     let helper = Arc::clone(core);
-    let proposal =
-        core.on_a_core(move || CaseProposal::prepare(&helper, case, decision, reason, administrators)).await??;
-    core.decide(ask, Box::new(proposal)).await
+    let proposal = core
+        .on_a_core(place, move || CaseProposal::prepare(&helper, case, decision, reason, administrators))
+        .await??;
+    core.decide(place, ask, Box::new(proposal)).await
 }
 
 /// Two administrators may sit in two places: their approvals are good for a week, or until their own not-after. A case is
@@ -95,10 +96,10 @@ struct Verdict {
 /// Verifies both signatures, and that they are of two administrators over one and the same decision.
 fn read_approvals(core: &Core, approvals: Vec<envelope::v1::Envelope>) -> Result<Verdict, Refusal> {
     let missing = |description| Refusal::at("approvals", Reason::ApprovalsMissing, description);
-    let [first, second]: [envelope::v1::Envelope; 2] =
-        approvals.try_into().map_err(|_| missing("must be exactly two: a case is decided by two administrators"))?;
-    let (one, verified) =
-        verify(core, PartyKind::Administrator, payload_type::CASE_DECISION, Some(first))?;
+    let [first, second]: [envelope::v1::Envelope; 2] = approvals
+        .try_into()
+        .map_err(|_| missing("must be exactly two: a case is decided by two administrators"))?;
+    let (one, verified) = verify(core, PartyKind::Administrator, payload_type::CASE_DECISION, Some(first))?;
     let (other, agreed) = verify(core, PartyKind::Administrator, payload_type::CASE_DECISION, Some(second))?;
     if one.id == other.id {
         return Err(missing("are both of one administrator; a second person must approve"));
@@ -121,6 +122,7 @@ fn read_approvals(core: &Core, approvals: Vec<envelope::v1::Envelope>) -> Result
         nonce: header.nonce(),
         digest: verified.digest(),
         not_after: header.not_after(),
+        deadline: header.deadline(&APPROVALS),
     };
     Ok(Verdict { ask, header, case, decision, reason, administrators })
 }
@@ -152,7 +154,8 @@ impl CaseProposal {
         let row = core.reader.features(case.applicant)?.ok_or(Reason::Internal)?;
         let tokens = index_tokens(core.keys().token_key(), &row.fingers);
         let applicant = Arc::new(Prepared { features: row.fingers, tokens });
-        let mut known: HashSet<Sequence> = case.candidates.iter().map(|candidate| candidate.sequence).collect();
+        let mut known: HashSet<Sequence> =
+            case.candidates.iter().map(|candidate| candidate.sequence).collect();
         known.insert(case.applicant);
         let search = search(&core.reader, &core.deduplication, &applicant, &known)?;
         Ok(Self { id, decision, reason, administrators, applicant, known, search })
@@ -160,17 +163,31 @@ impl CaseProposal {
 }
 
 impl Proposal for CaseProposal {
+    fn overtaken(&self, recent: &RwLock<Recent>) -> bool {
+        self.search.is_overtaken(recent)
+    }
+
+    fn catch_up(&mut self, core: &Core) -> Result<(), Refusal> {
+        let recent = &core.registrar.recent;
+        Ok(self.search.renew(&core.reader, &core.deduplication, recent, &self.applicant, &self.known)?)
+    }
+
     fn decide(self: Box<Self>, sitting: &mut Sitting<'_>) -> Result<Decided, Refusal> {
         let this = *self;
         let mut case = sitting.staged.case(this.id)?.ok_or(Reason::Internal)?;
         if !case.is_open() {
             return Err(Refusal::at("case_id", Reason::CaseClosed, "is decided already"));
         }
+        for administrator in &this.administrators {
+            sitting.standing(PartyKind::Administrator, administrator)?;
+        }
         let administrator = this.administrators[0].clone();
         if this.decision == CaseDecision::Issue {
             let near = settle(sitting, this.search, &this.applicant, &this.known)?;
-            let strangers: Vec<CaseCandidate> =
-                near.iter().map(|(sequence, score)| CaseCandidate { sequence: *sequence, llr: score.llr }).collect();
+            let strangers: Vec<CaseCandidate> = near
+                .iter()
+                .map(|(sequence, score)| CaseCandidate { sequence: *sequence, llr: score.llr })
+                .collect();
             if !strangers.is_empty() {
                 case.extend(strangers);
                 sitting.staged.put_case(&case);

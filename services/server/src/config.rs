@@ -59,15 +59,15 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Enrolments of one stream that may be in hand at once.
     pub stream_window: usize,
-    /// Seconds that a drain may take before connections are cut. At most 9.
+    /// Seconds that a drain may take before connections are cut. At most 8.
     pub drain_seconds: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            in_flight: 4096,
-            queue: 2048,
+            in_flight: 1024,
+            queue: 1024,
             batch: 256,
             message_bytes: 1 << 20,
             stream_window: 64,
@@ -143,8 +143,10 @@ impl ServeConfig {
         if !(1 << 14..=64 << 20).contains(&limits.message_bytes) {
             return complaint("limits.message_bytes: from 16384 to 67108864");
         }
-        if limits.drain_seconds == 0 || limits.drain_seconds > 9 {
-            return complaint("limits.drain_seconds: from 1 to 9, so that a stop always ends within 10 seconds");
+        if limits.drain_seconds == 0 || limits.drain_seconds > 8 {
+            return complaint(
+                "limits.drain_seconds: from 1 to 8, so that a stop always ends within 10 seconds",
+            );
         }
         Ok(())
     }

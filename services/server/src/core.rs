@@ -9,7 +9,7 @@ use plinth_identity::policy::{AuthenticationPolicy, DeduplicationPolicy};
 use plinth_identity::reason::Reason;
 use plinth_identity::request::Freshness;
 use plinth_storage::{Reader, Writer};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::ServeConfig;
 use crate::directory::Directory;
 use crate::refusal::Refusal;
-use crate::registrar::{Answer, Ask, Proposal, Registrar, sign, sign_again};
+use crate::registrar::{Answer, Ask, Proposal, Registrar, Settled, sign, sign_again};
 
 /// The open service. Handlers hold it by `Arc` for the length of one request.
 pub(crate) struct Core {
@@ -31,8 +31,10 @@ pub(crate) struct Core {
     pub(crate) config: ServeConfig,
     /// Cancelled when the service starts to drain: streams stop taking new requests.
     pub(crate) draining: CancellationToken,
-    in_flight: Semaphore,
-    cores: Semaphore,
+    /// Cancelled when a drain has lasted long enough: whoever still waits for a peer lets go.
+    pub(crate) cut: CancellationToken,
+    in_flight: Arc<Semaphore>,
+    cores: Arc<Semaphore>,
 }
 
 impl Core {
@@ -64,8 +66,9 @@ impl Core {
             authentication: config.authentication_policy(),
             config: config.clone(),
             draining,
-            in_flight: Semaphore::new(config.limits.in_flight),
-            cores: Semaphore::new(cores),
+            cut: CancellationToken::new(),
+            in_flight: Arc::new(Semaphore::new(config.limits.in_flight)),
+            cores: Arc::new(Semaphore::new(cores)),
         };
         Ok((core, committer))
     }
@@ -81,26 +84,53 @@ impl Core {
     }
 
     /// A place among the requests in hand, or a refusal that says when to come back.
-    pub(crate) fn enter(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        self.in_flight.try_acquire().map_err(|_| Refusal::overloaded())
+    pub(crate) fn enter(&self) -> Result<Place, Refusal> {
+        let place = Arc::clone(&self.in_flight).try_acquire_owned();
+        place.map(Arc::new).map_err(|_| Refusal::overloaded())
     }
 
-    /// Runs CPU work beside the event loop, on as many threads as there are cores.
+    /// Runs CPU work beside the event loop, on as many threads as there are cores. Work that has begun cannot be called
+    /// back, so it keeps its core, and its request's place, to its own end even when the caller has gone.
     pub(crate) async fn on_a_core<T: Send + 'static>(
         &self,
+        place: &Place,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Refusal> {
-        let _core = self.cores.acquire().await.map_err(|_| Refusal::of(Reason::ShuttingDown))?;
-        tokio::task::spawn_blocking(work).await.map_err(|failure| {
+        let core = Arc::clone(&self.cores).acquire_owned().await.map_err(|_| Reason::ShuttingDown)?;
+        let place = Arc::clone(place);
+        let worker = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop((core, place));
+            result
+        });
+        worker.await.map_err(|failure| {
             error!(%failure, "a worker ended abnormally");
             Refusal::of(Reason::Internal)
         })
     }
 
-    /// Has a decision made, made durable, and signed.
-    pub(crate) async fn decide(&self, ask: Ask, proposal: Box<dyn Proposal>) -> Result<Envelope, Refusal> {
-        let committed = self.registrar.submit(ask, proposal).await?;
-        Ok(sign(self.keys(), committed))
+    /// Has a decision made, made durable, and signed. A proposal that too many people have overtaken in the queue is
+    /// brought up to date here, on any core, and submitted again: the committer has one core, and everyone waits for it.
+    pub(crate) async fn decide(
+        self: &Arc<Self>,
+        place: &Place,
+        ask: Ask,
+        mut proposal: Box<dyn Proposal>,
+    ) -> Result<Envelope, Refusal> {
+        for _ in 0..MOST_ROUNDS {
+            match self.registrar.submit(ask.clone(), proposal).await? {
+                Settled::Committed(answer) => return Ok(sign(self.keys(), answer)),
+                Settled::Overtaken(returned) => {
+                    let core = Arc::clone(self);
+                    let renew = move || {
+                        let mut returned = returned;
+                        returned.catch_up(&core).map(|()| returned)
+                    };
+                    proposal = self.on_a_core(place, renew).await??;
+                }
+            }
+        }
+        Err(Refusal::overloaded())
     }
 
     /// Signs a stored answer again, byte for byte as it was.
@@ -141,6 +171,12 @@ impl Door {
         }
     }
 }
+
+/// A place among the requests in hand, given back when the last holder lets go.
+pub(crate) type Place = Arc<OwnedSemaphorePermit>;
+
+/// How often a proposal may be overtaken before its caller is asked to come back.
+const MOST_ROUNDS: usize = 4;
 
 /// How long a caller that met a full queue should wait.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_millis(250);

@@ -32,7 +32,7 @@ impl Directory {
         Ok(directory)
     }
 
-    /// The party of this kind that owns this key. The same key may serve one party of each kind, never two of one.
+    /// The party that owns this key, if it is of this kind.
     pub(crate) fn by_key(&self, kind: PartyKind, key: &KeyId) -> Option<Arc<Party>> {
         let rolls = self.rolls.read().unwrap_or_else(PoisonError::into_inner);
         rolls.by_key.get(key).filter(|party| party.kind == kind).cloned()

@@ -106,7 +106,7 @@ fn health_service(reporter: &HealthReporter) -> HealthServer<HealthService> {
 fn builder(config: &ServeConfig) -> Result<Server, ServeError> {
     let server = Server::builder()
         // One connection may carry many requests, but not so many that it starves the others.
-        .max_concurrent_streams(Some(1024))
+        .max_concurrent_streams(Some(256))
         // A peer that has vanished is noticed within half a minute.
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use plinth_biometrics::calibration::PersonScore;
 use plinth_identity::application::Application;
@@ -15,8 +16,8 @@ use plinth_identity::policy::EnrolmentDecision;
 use plinth_identity::reason::Reason;
 use plinth_identity::statement::{EnrolmentOutcome, EnrolmentStatement};
 use plinth_proto::convert::enrolment::{
-    Answer as EnrolManyAnswer, EnrolmentAsk, EnrolmentEntry, decode_enrolment_query, decode_enrolment_request,
-    encode_enrolment_statement,
+    Answer as EnrolManyAnswer, EnrolmentAsk, EnrolmentEntry, decode_enrolment_query,
+    decode_enrolment_request, encode_enrolment_statement,
 };
 use plinth_proto::enrolment::v1::enrolment_service_server::EnrolmentService;
 use plinth_proto::enrolment::v1::{
@@ -29,10 +30,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::core::{Core, Door};
+use crate::core::{Core, Door, Place};
 use crate::gate::{Admission, Admitted, admit, admit_query};
 use crate::pages::{next_token, page_after, size_of};
-use crate::recent::Prepared;
+use crate::recent::{Prepared, Recent};
 use crate::refusal::Refusal;
 use crate::registrar::{Answer, Decided, Proposal, Sitting, draw_number};
 use crate::search::{Search, prepare, search};
@@ -44,8 +45,8 @@ pub(crate) struct Enrolments(pub(crate) Door);
 impl EnrolmentService for Enrolments {
     async fn enrol(&self, request: Request<EnrolRequest>) -> Result<Response<EnrolResponse>, Status> {
         let core = self.0.core()?;
-        let _place = core.enter()?;
-        let statement = enrol(&core, request.into_inner().envelope).await?;
+        let place = core.enter()?;
+        let statement = enrol(&core, &place, request.into_inner().envelope).await?;
         Ok(Response::new(EnrolResponse { statement: Some((&statement).into()) }))
     }
 
@@ -57,8 +58,9 @@ impl EnrolmentService for Enrolments {
         request: Request<Streaming<EnrolManyRequest>>,
     ) -> Result<Response<Self::EnrolManyStream>, Status> {
         let core = self.0.core()?;
+        let place = core.enter()?;
         let (answers, stream) = mpsc::channel(core.config.limits.stream_window);
-        tokio::spawn(enrol_many(core, request.into_inner(), answers));
+        tokio::spawn(enrol_many(core, place, request.into_inner(), answers));
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
 
@@ -67,8 +69,9 @@ impl EnrolmentService for Enrolments {
         request: Request<GetEnrolmentRequest>,
     ) -> Result<Response<GetEnrolmentResponse>, Status> {
         let core = self.0.core()?;
-        let _place = core.enter()?;
-        let entry = get(&core, request.into_inner().envelope)?;
+        let place = core.enter()?;
+        let helper = Arc::clone(&core);
+        let entry = core.on_a_core(&place, move || get(&helper, request.into_inner().envelope)).await??;
         Ok(Response::new(GetEnrolmentResponse { entry: Some((&entry).into()) }))
     }
 
@@ -77,14 +80,17 @@ impl EnrolmentService for Enrolments {
         request: Request<ListEnrolmentsRequest>,
     ) -> Result<Response<ListEnrolmentsResponse>, Status> {
         let core = self.0.core()?;
-        let _place = core.enter()?;
-        Ok(Response::new(list(&core, request.into_inner().envelope)?))
+        let place = core.enter()?;
+        let helper = Arc::clone(&core);
+        let page = core.on_a_core(&place, move || list(&helper, request.into_inner().envelope)).await??;
+        Ok(Response::new(page))
     }
 }
 
 /// One enrolment: admitted, prepared and searched beside the event loop, decided by the committer.
 async fn enrol(
     core: &Arc<Core>,
+    place: &Place,
     envelope: Option<envelope::v1::Envelope>,
 ) -> Result<Envelope, Refusal> {
     let admitted = match admit::<v1::EnrolmentRequest>(core, envelope)? {
@@ -94,14 +100,15 @@ async fn enrol(
     let Admitted { verified, ask, .. } = *admitted;
     let application = decode_enrolment_request(&verified)?;
     let helper = Arc::clone(core);
-    let proposal = core.on_a_core(move || EnrolmentProposal::prepare(&helper, application)).await??;
-    core.decide(ask, Box::new(proposal)).await
+    let proposal = core.on_a_core(place, move || EnrolmentProposal::prepare(&helper, application)).await??;
+    core.decide(place, ask, Box::new(proposal)).await
 }
 
 /// A stream of enrolments, answered as they commit. When the service drains, what was taken in is still answered, and
 /// then the stream ends with a status; nothing else is read.
 async fn enrol_many(
     core: Arc<Core>,
+    _place: Place,
     mut requests: Streaming<EnrolManyRequest>,
     answers: mpsc::Sender<Result<EnrolManyResponse, Status>>,
 ) {
@@ -122,8 +129,7 @@ async fn enrol_many(
         let (core, answers) = (Arc::clone(&core), answers.clone());
         tokio::spawn(async move {
             let answer = answer_one(&core, request).await;
-            // A caller that has gone resubmits under the same id and gets the same answer.
-            drop(answers.send(Ok(answer)).await);
+            send(&core, &answers, Ok(answer)).await;
             drop(place);
         });
     };
@@ -131,14 +137,27 @@ async fn enrol_many(
     let window_size = u32::try_from(core.config.limits.stream_window).unwrap_or(u32::MAX);
     drop(window.acquire_many(window_size).await);
     if let Some(status) = end {
-        drop(answers.send(Err(status)).await);
+        send(&core, &answers, Err(status)).await;
+    }
+}
+
+/// Hands an answer to the stream. A caller that has gone, or never reads until a drain is over, resubmits under the same
+/// id and gets the same answer.
+async fn send(
+    core: &Core,
+    answers: &mpsc::Sender<Result<EnrolManyResponse, Status>>,
+    answer: Result<EnrolManyResponse, Status>,
+) {
+    tokio::select! {
+        _ = answers.send(answer) => {}
+        () = core.cut.cancelled() => {}
     }
 }
 
 /// One answer of a stream, refusals included: one bad request does not end the others.
 async fn answer_one(core: &Arc<Core>, request: EnrolManyRequest) -> EnrolManyResponse {
     let outcome = match core.enter() {
-        Ok(_place) => enrol(core, request.envelope).await,
+        Ok(place) => enrol(core, &place, request.envelope).await,
         Err(refusal) => Err(refusal),
     };
     EnrolManyAnswer { correlation: request.correlation, outcome: outcome.map_err(Into::into) }.into()
@@ -162,6 +181,15 @@ impl EnrolmentProposal {
 }
 
 impl Proposal for EnrolmentProposal {
+    fn overtaken(&self, recent: &RwLock<Recent>) -> bool {
+        self.search.is_overtaken(recent)
+    }
+
+    fn catch_up(&mut self, core: &Core) -> Result<(), Refusal> {
+        let recent = &core.registrar.recent;
+        Ok(self.search.renew(&core.reader, &core.deduplication, recent, &self.probe, &HashSet::new())?)
+    }
+
     fn decide(self: Box<Self>, sitting: &mut Sitting<'_>) -> Result<Decided, Refusal> {
         let scores = settle(sitting, self.search, &self.probe, &HashSet::new())?;
         let searched = sitting.staged.head().gallery;
@@ -170,7 +198,7 @@ impl Proposal for EnrolmentProposal {
             request_id: self.application.header.request_id(),
             digest: sitting.ask.digest,
         };
-        let (outcome, case) = match sitting.policy.decide(&scores) {
+        let (outcome, case) = match decision(sitting, &scores)? {
             EnrolmentDecision::Unique => (admit_person(sitting, &self.application, &self.probe)?, None),
             EnrolmentDecision::Duplicate(sequence) => match sitting.staged.holder(sequence)? {
                 Some(Holder::Pending(id)) => (join_case(sitting, id, request.clone())?, Some(id)),
@@ -202,6 +230,23 @@ impl Proposal for EnrolmentProposal {
     }
 }
 
+/// The policy's decision. Someone who holds a number settles it, even if someone whose case is open is more alike still.
+fn decision(
+    sitting: &mut Sitting<'_>,
+    scores: &[(Sequence, PersonScore)],
+) -> Result<EnrolmentDecision, Refusal> {
+    let mut holders = Vec::with_capacity(scores.len());
+    for score in scores {
+        if matches!(sitting.staged.holder(score.0)?, Some(Holder::Number(_))) {
+            holders.push(*score);
+        }
+    }
+    match sitting.policy.decide(&holders) {
+        EnrolmentDecision::Duplicate(sequence) => Ok(EnrolmentDecision::Duplicate(sequence)),
+        _ => Ok(sitting.policy.decide(scores)),
+    }
+}
+
 /// Completes a search with whoever entered the gallery since its position, and leaves out whoever has been withdrawn.
 pub(crate) fn settle(
     sitting: &mut Sitting<'_>,
@@ -210,9 +255,8 @@ pub(crate) fn settle(
     except: &HashSet<Sequence>,
 ) -> Result<Vec<(Sequence, PersonScore)>, Refusal> {
     if !found.catch_up(sitting.recent, probe, except) {
-        // So old that memory no longer reaches back: search again, here, where nobody can enter meanwhile.
-        found = search(sitting.reader, sitting.policy, probe, except)?;
-        found.catch_up(sitting.recent, probe, except);
+        // `overtaken` has just seen that memory reaches back; without that, nothing may be called unique.
+        return Err(Refusal::overloaded());
     }
     let mut present = Vec::new();
     for (sequence, score) in found.scores {
@@ -262,13 +306,19 @@ fn enter_gallery(
     sitting.arrive(sequence, Arc::clone(probe));
 }
 
+/// How many further requests for one person may hang on one open case.
+const MOST_JOINED: usize = 64;
+
 /// A further copy of someone whose case is open shares that case's fate.
 fn join_case(
     sitting: &mut Sitting<'_>,
     id: CaseId,
     request: EnrolmentRef,
 ) -> Result<EnrolmentOutcome, Refusal> {
-    let mut case = sitting.staged.case(id)?.ok_or_else(|| Refusal::of(Reason::Internal))?;
+    let mut case = sitting.staged.case(id)?.ok_or(Reason::Internal)?;
+    if case.joined.len() >= MOST_JOINED {
+        return Err(Refusal::come_back(Duration::from_secs(3600)));
+    }
     case.join(request);
     sitting.staged.put_case(&case);
     Ok(EnrolmentOutcome::Pending { case: id })
@@ -292,10 +342,7 @@ pub(crate) fn state(
         duplicate_fmr: sitting.policy.duplicate_fmr,
         adjudicate_fmr: sitting.policy.adjudicate_fmr,
     };
-    let answer = Answer {
-        kind: StatementKind::Enrolment,
-        payload: encode_enrolment_statement(&statement),
-    };
+    let answer = Answer { kind: StatementKind::Enrolment, payload: encode_enrolment_statement(&statement) };
     sitting.log(&answer);
     answer
 }
@@ -326,11 +373,7 @@ fn list(core: &Core, envelope: Option<envelope::v1::Envelope>) -> Result<ListEnr
 }
 
 /// What an agency was answered, and what became of it.
-fn entry(
-    core: &Core,
-    agency: &PartyId,
-    request_id: RequestId,
-) -> Result<Option<EnrolmentEntry>, Refusal> {
+fn entry(core: &Core, agency: &PartyId, request_id: RequestId) -> Result<Option<EnrolmentEntry>, Refusal> {
     let kind = plinth_identity::party::PartyKind::Agency;
     let Some(stored) = core.reader.answer(kind, agency, &request_id)? else { return Ok(None) };
     let signed = |payload: Vec<u8>| core.replay(Answer { kind: stored.kind, payload });

@@ -90,6 +90,7 @@ fn identify<B: SignedBody>(
         nonce: header.nonce(),
         digest: verified.digest(),
         not_after: header.not_after(),
+        deadline: header.deadline(&B::FRESHNESS),
     };
     Ok(Admitted { party, verified, ask, header })
 }
@@ -97,10 +98,9 @@ fn identify<B: SignedBody>(
 /// Freshness, then standing.
 fn welcome<B: SignedBody>(core: &Core, admitted: Admitted) -> Result<Admitted, Refusal> {
     let now = core.clock.now();
-    admitted
-        .header
-        .check_freshness(now, &B::FRESHNESS)
-        .map_err(|reason| Refusal::at("header.issued_at_ms", reason, "see the server's time").with_time(now))?;
+    admitted.header.check_freshness(now, &B::FRESHNESS).map_err(|reason| {
+        Refusal::at("header.issued_at_ms", reason, "see the server's time").with_time(now)
+    })?;
     admitted.party.standing(now)?;
     Ok(admitted)
 }

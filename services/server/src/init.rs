@@ -45,6 +45,12 @@ pub fn init(
     if administrators.len() < 2 {
         return Err(ServeError::Config("a deployment needs at least two administrators".to_owned()));
     }
+    let alike = |i: usize, j: usize| {
+        administrators[i].0 == administrators[j].0 || administrators[i].1 == administrators[j].1
+    };
+    if (0..administrators.len()).any(|i| (0..i).any(|j| alike(i, j))) {
+        return Err(ServeError::Config("every administrator needs a name and a key of their own".to_owned()));
+    }
     let mut rng: StdRng = rand::make_rng();
     let root = RootKey::generate(&mut rng);
     write_secret(root_key, root.to_text().as_bytes())?;

@@ -155,6 +155,9 @@ impl Running {
                 () = &mut deadline => {
                     warn!("a connection did not close in time and is cut");
                     listener.abort();
+                    if let Some(core) = &core {
+                        core.cut.cancel();
+                    }
                 }
             }
         }

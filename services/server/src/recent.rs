@@ -21,9 +21,8 @@ impl Prepared {
     /// Compares this probe exactly with people of the gallery.
     pub(crate) fn compare_with(&self, people: &[(Sequence, Arc<Self>)]) -> Vec<(Sequence, PersonScore)> {
         let mut matcher = Matcher::new();
-        let score = |person: &Self, matcher: &mut Matcher| {
-            compare_people(matcher, &self.features, &person.features)
-        };
+        let score =
+            |person: &Self, matcher: &mut Matcher| compare_people(matcher, &self.features, &person.features);
         people.iter().map(|(sequence, person)| (*sequence, score(person, &mut matcher))).collect()
     }
 }
@@ -50,6 +49,12 @@ impl Recent {
             }
         }
         self.people.push_back((sequence, person));
+    }
+
+    /// How many people were enrolled as `position` or later; nothing if memory does not reach back that far.
+    pub(crate) fn count_since(&self, position: Sequence) -> Option<usize> {
+        let start = self.people.partition_point(|(sequence, _)| *sequence < position);
+        (position >= self.from).then(|| self.people.len() - start)
     }
 
     /// Everyone enrolled as `position` or later; nothing if memory does not reach back that far.

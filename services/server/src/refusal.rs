@@ -37,7 +37,12 @@ impl Refusal {
 
     /// Too much is in hand: come back shortly.
     pub(crate) fn overloaded() -> Self {
-        Self { retry_after: Some(RETRY_AFTER), ..Self::of(Reason::Overloaded) }
+        Self::come_back(RETRY_AFTER)
+    }
+
+    /// Not now: come back after a while.
+    pub(crate) fn come_back(after: Duration) -> Self {
+        Self { retry_after: Some(after), ..Self::of(Reason::Overloaded) }
     }
 
     /// Tells the caller what time it is here: a skewed station clock is the first support call.

@@ -17,12 +17,13 @@ use plinth_identity::reason::Reason;
 use plinth_identity::statement::{StatementHeader, leaf_hash};
 use plinth_identity::time::Timestamp;
 use plinth_storage::{Committed, NonceUse, Reader, Staged, StatementKind, StoreError, StoredAnswer, Writer};
-use rand::rngs::StdRng;
 use rand::Rng;
+use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use crate::clock::Clock;
+use crate::core::Core;
 use crate::directory::Directory;
 use crate::recent::{Prepared, Recent};
 use crate::refusal::Refusal;
@@ -47,10 +48,23 @@ pub(crate) struct Ask {
     pub(crate) nonce: Nonce,
     pub(crate) digest: RequestDigest,
     pub(crate) not_after: Timestamp,
+    /// The last moment at which it may still be decided for the first time.
+    pub(crate) deadline: Timestamp,
 }
 
 /// A decision that wants to be made, with all the work done that needs no agreement.
 pub(crate) trait Proposal: Send {
+    /// Whether so many people have entered the gallery since this was prepared that the committer should not be the one
+    /// to compare with them.
+    fn overtaken(&self, _recent: &RwLock<Recent>) -> bool {
+        false
+    }
+
+    /// Brings an overtaken proposal up to date, outside the committer.
+    fn catch_up(&mut self, _core: &Core) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// Decides and stages. A refusal must come before anything is staged, so that it leaves nothing behind.
     fn decide(self: Box<Self>, sitting: &mut Sitting<'_>) -> Result<Decided, Refusal>;
 }
@@ -103,6 +117,13 @@ impl Sitting<'_> {
         self.recent.write().unwrap_or_else(PoisonError::into_inner).push(sequence, person);
     }
 
+    /// Whether a party may still act, with what this batch has changed about it.
+    pub(crate) fn standing(&self, kind: PartyKind, id: &PartyId) -> Result<(), Refusal> {
+        let changed = self.changes.iter().rev().find(|party| party.kind == kind && party.id == *id).cloned();
+        let party = changed.or_else(|| self.directory.by_name(kind, id)).ok_or(Reason::UnknownParty)?;
+        Ok(party.standing(self.now)?)
+    }
+
     /// Whether a party, registered before or earlier in this batch, owns this key.
     pub(crate) fn key_is_taken(&self, key: &KeyId) -> bool {
         self.directory.key_is_taken(key) || self.changes.iter().any(|party| party.key.key_id() == *key)
@@ -114,7 +135,15 @@ impl Sitting<'_> {
     }
 }
 
-type Reply = Result<Committed<Answer>, Refusal>;
+/// What became of a submission that was not refused.
+pub(crate) enum Settled {
+    /// Durable: the answer may be signed.
+    Committed(Committed<Answer>),
+    /// Not decided: too many people came in between. See [`Proposal::catch_up`].
+    Overtaken(Box<dyn Proposal>),
+}
+
+type Reply = Result<Settled, Refusal>;
 
 struct Job {
     ask: Ask,
@@ -142,7 +171,9 @@ impl Registrar {
         bounds: (usize, usize),
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue_length, batch) = bounds;
-        let recent = Arc::new(RwLock::new(Recent::new(reader.head().next_sequence, RECENT_PEOPLE)));
+        // Whoever is staged in the batch in hand must be among them.
+        let capacity = RECENT_PEOPLE.max(batch.saturating_mul(2));
+        let recent = Arc::new(RwLock::new(Recent::new(reader.head().next_sequence, capacity)));
         let (queue, jobs) = mpsc::channel(queue_length);
         let failed = Arc::new(AtomicBool::new(false));
         let committer = Committer {
@@ -156,7 +187,8 @@ impl Registrar {
             batch,
             failed: Arc::clone(&failed),
         };
-        let thread = std::thread::Builder::new().name("committer".into()).spawn(move || committer.run(jobs))?;
+        let thread =
+            std::thread::Builder::new().name("committer".into()).spawn(move || committer.run(jobs))?;
         Ok((Self { queue, failed, recent }, thread))
     }
 
@@ -176,6 +208,20 @@ impl Registrar {
     }
 }
 
+/// Makes a committer that ends in any other way than by running out of work known, a panic included.
+struct Alarm {
+    failed: Arc<AtomicBool>,
+    armed: bool,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if self.armed {
+            self.failed.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
 struct Committer {
     writer: Writer,
     reader: Reader,
@@ -190,6 +236,7 @@ struct Committer {
 
 impl Committer {
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut alarm = Alarm { failed: Arc::clone(&self.failed), armed: true };
         let mut batch = Vec::with_capacity(self.batch);
         while jobs.blocking_recv_many(&mut batch, self.batch) > 0 {
             if let Err(first) = self.settle(&mut batch) {
@@ -201,6 +248,7 @@ impl Committer {
                 return;
             }
         }
+        alarm.armed = false;
         info!("committer finished: every decision is durable");
     }
 
@@ -227,10 +275,11 @@ impl Committer {
                 changes: &mut changes,
             };
             match consider(&mut sitting, job.proposal) {
-                Ok(answer) => {
+                Ok(Considered::Answered(answer)) => {
                     answers.push(answer);
                     waiting.push(job.reply);
                 }
+                Ok(Considered::Overtaken(proposal)) => drop(job.reply.send(Ok(Settled::Overtaken(proposal)))),
                 // A caller that has gone in the meantime misses nothing: a refusal changed nothing.
                 Err(refusal) => drop(job.reply.send(Err(refusal))),
             }
@@ -241,7 +290,7 @@ impl Committer {
                     self.directory.record(party);
                 }
                 for (reply, answer) in waiting.into_iter().zip(committed) {
-                    drop(reply.send(Ok(answer)));
+                    drop(reply.send(Ok(Settled::Committed(answer))));
                 }
                 Ok(())
             }
@@ -255,15 +304,28 @@ impl Committer {
     }
 }
 
-/// One request of a batch: the stored answer if it was decided before, the proposal's own decision otherwise.
-fn consider(sitting: &mut Sitting<'_>, proposal: Box<dyn Proposal>) -> Result<Answer, Refusal> {
+enum Considered {
+    Answered(Answer),
+    Overtaken(Box<dyn Proposal>),
+}
+
+/// One request of a batch: the stored answer if it was decided before, the proposal's own decision otherwise. Standing
+/// and age are looked at again, because a request may have waited while its party was suspended.
+fn consider(sitting: &mut Sitting<'_>, proposal: Box<dyn Proposal>) -> Result<Considered, Refusal> {
     let ask = sitting.ask.clone();
     let answered = sitting.staged.answer(ask.kind, &ask.party, &ask.request_id)?;
     if let Some(answer) = earlier_answer(answered, &ask)? {
-        return Ok(answer);
+        return Ok(Considered::Answered(answer));
     }
     if sitting.staged.nonce(ask.kind, &ask.party, &ask.nonce)?.is_some_and(|used| used.digest != ask.digest) {
         return Err(Refusal::of(Reason::ReplayConflict));
+    }
+    if sitting.now > ask.deadline {
+        return Err(Refusal::of(Reason::Expired).with_time(sitting.now));
+    }
+    sitting.standing(ask.kind, &ask.party)?;
+    if proposal.overtaken(sitting.recent) {
+        return Ok(Considered::Overtaken(proposal));
     }
     let Decided { answer, case } = proposal.decide(sitting)?;
     sitting.staged.put_answer(
@@ -281,7 +343,7 @@ fn consider(sitting: &mut Sitting<'_>, proposal: Box<dyn Proposal>) -> Result<An
     );
     let used = NonceUse { digest: ask.digest, not_after: ask.not_after };
     sitting.staged.put_nonce(ask.kind, &ask.party, &ask.nonce, &used);
-    Ok(answer)
+    Ok(Considered::Answered(answer))
 }
 
 /// The answer that the same bytes were given before; other bytes under the same id are refused.

@@ -15,16 +15,17 @@ use plinth_proto::envelope;
 use plinth_proto::registry::v1::backup_response::Step;
 use plinth_proto::registry::v1::registry_service_server::RegistryService;
 use plinth_proto::registry::v1::{
-    self, BackupRequest, BackupResponse, BackupSummary, DecideCaseRequest, DecideCaseResponse, GetCaseRequest,
-    GetCaseResponse, ListCasesRequest, ListCasesResponse, ListPartiesRequest, ListPartiesResponse,
-    RegisterPartyRequest, RegisterPartyResponse, ReinstatePartyRequest, ReinstatePartyResponse,
-    RevokePartyRequest, RevokePartyResponse, SuspendPartyRequest, SuspendPartyResponse,
+    self, BackupRequest, BackupResponse, BackupSummary, DecideCaseRequest, DecideCaseResponse,
+    GetCaseRequest, GetCaseResponse, ListCasesRequest, ListCasesResponse, ListPartiesRequest,
+    ListPartiesResponse, RegisterPartyRequest, RegisterPartyResponse, ReinstatePartyRequest,
+    ReinstatePartyResponse, RevokePartyRequest, RevokePartyResponse, SuspendPartyRequest,
+    SuspendPartyResponse,
 };
 use plinth_storage::{StatementKind, StoreError};
 use tonic::{Request, Response, Status};
 
 use crate::cases;
-use crate::core::{Core, Door};
+use crate::core::{Core, Door, Place};
 use crate::gate::{Admission, admit, admit_query};
 use crate::pages::{next_token, page_after, size_of};
 use crate::refusal::Refusal;
@@ -69,11 +70,13 @@ impl RegistryService for Registry {
         Ok(Response::new(RevokePartyResponse { statement }))
     }
 
-    type BackupStream = Pin<Box<dyn tokio_stream::Stream<Item = Result<BackupResponse, Status>> + Send + 'static>>;
+    type BackupStream =
+        Pin<Box<dyn tokio_stream::Stream<Item = Result<BackupResponse, Status>> + Send + 'static>>;
 
     async fn backup(&self, request: Request<BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
         let core = self.0.core()?;
-        let summary = back_up(&core, request.into_inner().envelope).await?;
+        let place = core.enter()?;
+        let summary = back_up(&core, &place, request.into_inner().envelope).await?;
         let answer = BackupResponse { step: Some(Step::Summary(summary)) };
         Ok(Response::new(Box::pin(tokio_stream::once(Ok(answer)))))
     }
@@ -82,21 +85,20 @@ impl RegistryService for Registry {
         &self,
         request: Request<ListPartiesRequest>,
     ) -> Result<Response<ListPartiesResponse>, Status> {
-        let core = self.0.core()?;
-        Ok(Response::new(list_parties(&core, request.into_inner().envelope)?))
+        let answer = read(&self.0, request.into_inner().envelope, list_parties).await?;
+        Ok(Response::new(answer))
     }
 
     async fn list_cases(
         &self,
         request: Request<ListCasesRequest>,
     ) -> Result<Response<ListCasesResponse>, Status> {
-        let core = self.0.core()?;
-        Ok(Response::new(list_cases(&core, request.into_inner().envelope)?))
+        let answer = read(&self.0, request.into_inner().envelope, list_cases).await?;
+        Ok(Response::new(answer))
     }
 
     async fn get_case(&self, request: Request<GetCaseRequest>) -> Result<Response<GetCaseResponse>, Status> {
-        let core = self.0.core()?;
-        let case = get_case(&core, request.into_inner().envelope)?;
+        let case = read(&self.0, request.into_inner().envelope, get_case).await?;
         Ok(Response::new(GetCaseResponse { found: Some(case) }))
     }
 
@@ -105,22 +107,35 @@ impl RegistryService for Registry {
         request: Request<DecideCaseRequest>,
     ) -> Result<Response<DecideCaseResponse>, Status> {
         let core = self.0.core()?;
-        let statement = cases::decide(&core, request.into_inner().approvals).await?;
+        let place = core.enter()?;
+        let statement = cases::decide(&core, &place, request.into_inner().approvals).await?;
         Ok(Response::new(DecideCaseResponse { statement: Some((&statement).into()) }))
     }
+}
+
+/// One reading of the registry, beside the event loop.
+async fn read<T: Send + 'static>(
+    door: &Door,
+    envelope: Signed,
+    reading: fn(&Core, Signed) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let core = door.core()?;
+    let place = core.enter()?;
+    let helper = Arc::clone(&core);
+    core.on_a_core(&place, move || reading(&helper, envelope)).await?
 }
 
 /// One change to the registry, decided once and logged like everything else.
 async fn change(door: &Door, envelope: Signed, method: &str) -> Result<Signed, Refusal> {
     let core = door.core()?;
-    let _place = core.enter()?;
+    let place = core.enter()?;
     let admitted = match admit::<v1::RegistryChange>(&core, envelope)? {
         Admission::Decided(answer) => return Ok(Some((&core.replay(answer)).into())),
         Admission::New(admitted) => admitted,
     };
     let order = order_for(method, decode_registry_change(&admitted.verified)?.change)?;
     let proposal = OrderProposal { administrator: admitted.party.id.clone(), order };
-    let statement = core.decide(admitted.ask, Box::new(proposal)).await?;
+    let statement = core.decide(&place, admitted.ask, Box::new(proposal)).await?;
     Ok(Some((&statement).into()))
 }
 
@@ -184,6 +199,14 @@ fn stand(
     PartyRef { kind, id }: PartyRef,
     status: PartyStatus,
 ) -> Result<RegistryChange, Refusal> {
+    if kind == PartyKind::Administrator {
+        // Otherwise one stolen key could shut out everyone else for good.
+        return Err(Refusal::at(
+            "party.kind",
+            Reason::ApprovalsMissing,
+            "is administrator: no single administrator may suspend or revoke another",
+        ));
+    }
     let Some(mut party) = sitting.staged.party(kind, &id)? else {
         return Err(Refusal::at("party.id", Reason::NotFound, "is not registered"));
     };
@@ -203,15 +226,14 @@ fn stand(
 /// Encodes the statement about a change and appends its leaf.
 pub(crate) fn state(sitting: &mut Sitting<'_>, administrator: PartyId, change: RegistryChange) -> Answer {
     let statement = RegistryStatement { header: sitting.header(sitting.ask.digest), administrator, change };
-    let answer =
-        Answer { kind: StatementKind::Registry, payload: encode_registry_statement(&statement) };
+    let answer = Answer { kind: StatementKind::Registry, payload: encode_registry_statement(&statement) };
     sitting.log(&answer);
     answer
 }
 
 /// Writes a consistent copy of the running store. An order to back up decides nothing, so it leaves no leaf; sent
 /// twice, the second one finds the directory taken.
-async fn back_up(core: &Arc<Core>, envelope: Signed) -> Result<BackupSummary, Refusal> {
+async fn back_up(core: &Arc<Core>, place: &Place, envelope: Signed) -> Result<BackupSummary, Refusal> {
     let order = admit_query::<v1::RegistryChange>(core, envelope)?;
     let Change::Backup { directory } = decode_registry_change(&order.verified)?.change else {
         return Err(Refusal::field("backup", "is missing: name a directory on the server's machine"));
@@ -222,7 +244,9 @@ async fn back_up(core: &Arc<Core>, envelope: Signed) -> Result<BackupSummary, Re
     }
     let reader = core.reader.clone();
     let copied = core
-        .on_a_core(move || Ok::<_, StoreError>((plinth_storage::backup(&reader, &path)?, bytes_below(&path))))
+        .on_a_core(place, move || {
+            Ok::<_, StoreError>((plinth_storage::backup(&reader, &path)?, bytes_below(&path)))
+        })
         .await?;
     let (head, bytes) = copied.map_err(|error| {
         tracing::warn!(%error, "a backup failed");
@@ -262,7 +286,10 @@ fn list_parties(core: &Core, envelope: Signed) -> Result<ListPartiesResponse, Re
     };
     // A deployment has hundreds of parties, not millions: one page holds them all.
     let parties = core.reader.parties(kind)?;
-    Ok(ListPartiesResponse { parties: parties.iter().map(Into::into).collect(), next_page_token: String::new() })
+    Ok(ListPartiesResponse {
+        parties: parties.iter().map(Into::into).collect(),
+        next_page_token: String::new(),
+    })
 }
 
 fn list_cases(core: &Core, envelope: Signed) -> Result<ListCasesResponse, Refusal> {
