@@ -35,13 +35,13 @@ pub(crate) struct Settings {
 /// The `[tls]` section. Without it the service listens on loopback addresses only.
 #[derive(clap::Args, Serialize, Default)]
 struct Tls {
-    /// [tls] The service's certificate chain (PEM).
+    /// (`tls`) The service's certificate chain (PEM).
     #[arg(long = "tls-certificate", env = "PLINTH_TLS_CERTIFICATE", value_name = "FILE")]
     certificate: Option<PathBuf>,
-    /// [tls] The service's private key (PEM, PKCS#8).
+    /// (`tls`) The service's private key (PEM, PKCS#8).
     #[arg(long = "tls-key", env = "PLINTH_TLS_KEY", value_name = "FILE")]
     key: Option<PathBuf>,
-    /// [tls] The authority whose client certificates are let in (PEM).
+    /// (`tls`) The authority whose client certificates are let in (PEM).
     #[arg(long = "tls-client-ca", env = "PLINTH_TLS_CLIENT_CA", value_name = "FILE")]
     client_ca: Option<PathBuf>,
 }
@@ -49,22 +49,22 @@ struct Tls {
 /// The `[limits]` section.
 #[derive(clap::Args, Serialize, Default)]
 struct Limits {
-    /// [limits] Requests in hand at once over all connections.
+    /// (`limits`) Requests in hand at once over all connections.
     #[arg(long, env = "PLINTH_IN_FLIGHT", value_name = "N")]
     in_flight: Option<u32>,
-    /// [limits] Decisions waiting to be written.
+    /// (`limits`) Decisions waiting to be written.
     #[arg(long, env = "PLINTH_QUEUE", value_name = "N")]
     queue: Option<u32>,
-    /// [limits] Decisions that share one fsync at most.
+    /// (`limits`) Decisions that share one fsync at most.
     #[arg(long, env = "PLINTH_BATCH", value_name = "N")]
     batch: Option<u32>,
-    /// [limits] The largest message.
+    /// (`limits`) The largest message.
     #[arg(long, env = "PLINTH_MESSAGE_BYTES", value_name = "BYTES")]
     message_bytes: Option<u32>,
-    /// [limits] Enrolments of one stream in hand at once.
+    /// (`limits`) Enrolments of one stream in hand at once.
     #[arg(long, env = "PLINTH_STREAM_WINDOW", value_name = "N")]
     stream_window: Option<u32>,
-    /// [limits] How long a drain may take, 1 to 9.
+    /// (`limits`) How long a drain may take, 1 to 8.
     #[arg(long, env = "PLINTH_DRAIN_SECONDS", value_name = "SECONDS")]
     drain_seconds: Option<u32>,
 }
@@ -72,10 +72,10 @@ struct Limits {
 /// The `[deduplication]` section.
 #[derive(clap::Args, Serialize, Default)]
 struct Deduplication {
-    /// [deduplication] False match rate from which on two people are called one.
+    /// (`deduplication`) False match rate from which on two people are called one.
     #[arg(long, env = "PLINTH_DUPLICATE_FMR", value_name = "RATE")]
     duplicate_fmr: Option<f64>,
-    /// [deduplication] False match rate from which on administrators decide.
+    /// (`deduplication`) False match rate from which on administrators decide.
     #[arg(long, env = "PLINTH_ADJUDICATE_FMR", value_name = "RATE")]
     adjudicate_fmr: Option<f64>,
 }

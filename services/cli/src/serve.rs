@@ -44,7 +44,7 @@ A configuration file, every key but the first two optional:
   in_flight = 4096
   [deduplication]
   duplicate_fmr = 1e-4
-  adjudicate_fmr = 1e-3")]
+  adjudicate_fmr = 3e-4")]
 pub(crate) struct Args {
     /// The configuration file (TOML).
     #[arg(long, env = "PLINTH_CONFIG", value_name = "FILE")]

@@ -51,7 +51,7 @@ impl Core {
             writer,
             reader.clone(),
             Arc::clone(&directory),
-            deduplication.clone(),
+            deduplication,
             Arc::clone(&clock),
             (config.limits.queue, config.limits.batch),
         )

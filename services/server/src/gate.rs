@@ -116,7 +116,7 @@ pub(crate) fn verify(
     let key_id = envelope.key_id().ok_or_else(|| {
         Refusal::field("envelope.signatures[0].keyid", "is missing: send the SHA-256 of your public key")
     })?;
-    let party = core.directory.by_key(kind, &key_id).ok_or_else(|| {
+    let party = core.directory.by_key(kind, key_id).ok_or_else(|| {
         Refusal::at(
             "envelope.signatures[0].keyid",
             Reason::UnknownParty,

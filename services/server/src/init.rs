@@ -91,7 +91,7 @@ fn found(
             kind: PartyKind::Administrator,
             id: id.clone(),
             display_name: id.as_str().to_owned(),
-            key: key.clone(),
+            key: *key,
             valid_from: now,
             valid_until: now.plus_millis(ADMINISTRATORS_VALID_MS),
             status: PartyStatus::Active,
