@@ -13,8 +13,11 @@ use plinth_identity::reason::Reason;
 use plinth_identity::request::{Freshness, RequestHeader};
 use plinth_identity::statement::{EnrolmentOutcome, RegistryChange};
 use plinth_proto::convert::registry::{CandidateView, CaseOrder, case_view, decode_case_decision};
+use plinth_proto::enrolment::v1::EnrolmentStatement;
 use plinth_proto::envelope;
 use plinth_proto::registry::v1;
+use plinth_storage::StoredAnswer;
+use prost::Message as _;
 
 use crate::core::{Core, Place};
 use crate::enrolment::{settle, state as state_enrolment};
@@ -213,9 +216,8 @@ impl Proposal for CaseProposal {
                 (EnrolmentOutcome::Refused, EnrolmentOutcome::Refused)
             }
         };
-        let fingers = u8::try_from(this.applicant.features.len()).unwrap_or(u8::MAX);
         let searched = sitting.staged.head().gallery;
-        for (index, (request, mut answer)) in earlier.into_iter().enumerate() {
+        for (index, (request, fingers, mut answer)) in earlier.into_iter().enumerate() {
             let outcome = if index == 0 { applicant.clone() } else { joined.clone() };
             answer.latest = Some(state_enrolment(sitting, &request, outcome, fingers, searched).payload);
             sitting.staged.put_answer(PartyKind::Agency, &request.agency, &request.request_id, &answer);
@@ -225,15 +227,17 @@ impl Proposal for CaseProposal {
     }
 }
 
-/// The stored answers of the applicant, first, and of every copy that joined the case.
-fn answers(
-    sitting: &mut Sitting<'_>,
-    case: &Case,
-) -> Result<Vec<(EnrolmentRef, plinth_storage::StoredAnswer)>, Refusal> {
+/// The stored answers of the applicant, first, and of every copy that joined the case, each with the number of fingers
+/// that it recorded.
+fn answers(sitting: &mut Sitting<'_>, case: &Case) -> Result<Vec<(EnrolmentRef, u8, StoredAnswer)>, Refusal> {
     let mut found = Vec::with_capacity(1 + case.joined.len());
     for request in std::iter::once(&case.request).chain(&case.joined) {
         let answer = sitting.staged.answer(PartyKind::Agency, &request.agency, &request.request_id)?;
-        found.push((request.clone(), answer.ok_or(Reason::Internal)?));
+        let answer = answer.ok_or(Reason::Internal)?;
+        let receipt =
+            EnrolmentStatement::decode(answer.statement.as_slice()).map_err(|_| Reason::Internal)?;
+        let fingers = u8::try_from(receipt.fingers).map_err(|_| Reason::Internal)?;
+        found.push((request.clone(), fingers, answer));
     }
     Ok(found)
 }
