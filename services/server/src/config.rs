@@ -71,7 +71,7 @@ impl Default for Limits {
             batch: 256,
             message_bytes: 1 << 20,
             stream_window: 64,
-            drain_seconds: 8,
+            drain_seconds: 7,
         }
     }
 }

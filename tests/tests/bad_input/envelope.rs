@@ -10,13 +10,16 @@ use prost::Message as _;
 
 use crate::bench::{Bench, hand, refusal, signed};
 
+/// What is wrong, how it is made so, and what is answered.
+type Case<'a> = (&'a str, &'a dyn Fn(&mut Envelope), Reason, &'a str);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_envelope_that_is_not_exactly_one_good_signature_of_a_known_key_is_refused_at_its_part() {
     let mut bench = Bench::new().await;
     let body = bench.enrolment();
     let good = bench.signed_enrolment(&body);
     let of_another = signed(&bench.other_agency, payload_type::ENROLMENT_REQUEST, &body);
-    let cases: [(&str, &dyn Fn(&mut Envelope), Reason, &str); 17] = [
+    let cases: [Case<'_>; 17] = [
         (
             "a bit of R",
             &|e| e.signatures[0].sig[3] ^= 1,
@@ -121,7 +124,9 @@ async fn any_bit_of_the_payload_that_is_turned_breaks_the_signature() {
         let what = format!("bit {bit}");
         bench.refuses_question(&what, bad, Reason::SignatureInvalid, "envelope.signatures[0].sig").await;
     }
-    for change in [|payload: &mut Vec<u8>| payload.push(0), |payload: &mut Vec<u8>| drop(payload.pop())] {
+    let lengths: [fn(&mut Vec<u8>); 2] =
+        [|payload| payload.push(0), |payload| payload.truncate(payload.len() - 1)];
+    for change in lengths {
         let mut bad = good.clone();
         change(&mut bad.payload);
         bench.refuses_question("length", bad, Reason::SignatureInvalid, "envelope.signatures[0].sig").await;
