@@ -17,14 +17,14 @@ pub(crate) fn write_pair(path: &Path, key: &SigningKey) -> anyhow::Result<PathBu
     let mut public = path.as_os_str().to_owned();
     public.push(".pub");
     let public = PathBuf::from(public);
-    write_new(path, key.to_pem().as_bytes(), OWNER_ONLY)?;
+    write_new(path, key.to_pem()?.as_bytes(), OWNER_ONLY)?;
     write_public(&public, &key.public())?;
     Ok(public)
 }
 
 /// Writes a public key to a file that must not exist.
 pub(crate) fn write_public(path: &Path, key: &PublicKey) -> anyhow::Result<()> {
-    write_new(path, key.to_pem().as_bytes(), EVERYONE_READS)
+    write_new(path, key.to_pem()?.as_bytes(), EVERYONE_READS)
 }
 
 /// Reads a private key.

@@ -109,8 +109,10 @@ impl PublicKey {
     }
 
     /// `SubjectPublicKeyInfo` in PEM (RFC 8410), as other tools write it.
-    #[must_use]
-    pub fn to_pem(&self) -> String {
+    ///
+    /// # Errors
+    /// [`KeyError::Pem`] if it cannot be encoded, which no key brings about.
+    pub fn to_pem(&self) -> Result<String, KeyError> {
         pem::encode_public(self.0.as_bytes())
     }
 
@@ -160,18 +162,19 @@ impl SigningKey {
     }
 
     /// PKCS #8 in PEM (RFC 8410), as other tools write it.
-    #[must_use]
-    pub fn to_pem(&self) -> Zeroizing<String> {
+    ///
+    /// # Errors
+    /// [`KeyError::Pem`] if it cannot be encoded, which no key brings about.
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
         pem::encode_private(self.0.as_bytes())
     }
 
-    /// Reads PKCS #8 in PEM, version 1 (without the public key).
+    /// Reads PKCS #8 in PEM, version 1 or 2 (with the public key).
     ///
     /// # Errors
     /// [`KeyError::Pem`].
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        let seed = pem::decode_private(text)?;
-        Ok(Self(ed25519_dalek::SigningKey::from_bytes(&seed)))
+        pem::decode_private(text).map(Self)
     }
 
     /// Signs a payload as a type. The signature is deterministic: the same key, type and payload always give

@@ -1,61 +1,34 @@
-//! Ed25519 keys in PEM, as RFC 8410 lays them out.
-//!
-//! The DER around an Ed25519 key is a constant: the key's algorithm has no parameters and its length never
-//! changes. So it is compared and not parsed, and any other structure is refused.
+//! Ed25519 keys in PEM: PKCS #8 and `SubjectPublicKeyInfo`, as RFC 8410 lays them out and other tools read them.
 
-use data_encoding::BASE64;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{
+    DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, KeypairBytes,
+    PublicKeyBytes,
+};
 use zeroize::Zeroizing;
 
 use super::KeyError;
 
-/// `SubjectPublicKeyInfo { algorithm id-Ed25519 (1.3.101.112), BIT STRING of 32 bytes }` up to the key.
-const PUBLIC_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const PUBLIC: KeyError = KeyError::Pem { label: "PUBLIC KEY" };
+const PRIVATE: KeyError = KeyError::Pem { label: "PRIVATE KEY" };
 
-/// `OneAsymmetricKey { version 0, algorithm id-Ed25519, OCTET STRING of an OCTET STRING of 32 bytes }` up to
-/// the key.
-const PRIVATE_PREFIX: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-
-const PUBLIC_LABEL: &str = "PUBLIC KEY";
-const PRIVATE_LABEL: &str = "PRIVATE KEY";
-
-pub(super) fn encode_public(key: &[u8; 32]) -> String {
-    block(PUBLIC_LABEL, &BASE64.encode(&[&PUBLIC_PREFIX[..], key].concat()))
+pub(super) fn encode_public(key: &[u8; 32]) -> Result<String, KeyError> {
+    PublicKeyBytes(*key).to_public_key_pem(LineEnding::LF).map_err(|_| PUBLIC)
 }
 
-pub(super) fn encode_private(seed: &[u8; 32]) -> Zeroizing<String> {
-    let der = Zeroizing::new([&PRIVATE_PREFIX[..], seed].concat());
-    let text = Zeroizing::new(BASE64.encode(&der));
-    Zeroizing::new(block(PRIVATE_LABEL, &text))
+/// Version 1, without the public key: the only one that older releases of OpenSSL read.
+pub(super) fn encode_private(seed: &[u8; 32]) -> Result<Zeroizing<String>, KeyError> {
+    let pair = KeypairBytes { secret_key: *seed, public_key: None };
+    pair.to_pkcs8_pem(LineEnding::LF).map_err(|_| PRIVATE)
 }
 
 pub(super) fn decode_public(text: &str) -> Result<[u8; 32], KeyError> {
-    decode(PUBLIC_LABEL, &PUBLIC_PREFIX, text).map(|key| *key)
+    PublicKeyBytes::from_public_key_pem(text.trim()).map(|key| key.0).map_err(|_| PUBLIC)
 }
 
-pub(super) fn decode_private(text: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    decode(PRIVATE_LABEL, &PRIVATE_PREFIX, text)
-}
-
-/// One block. Both kinds of key fit on one line of 64 characters.
-fn block(label: &str, base64: &str) -> String {
-    format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
-}
-
-/// The key in the one block of a text. White space around and between the lines may be anything, nothing else
-/// may.
-fn decode(label: &'static str, prefix: &[u8], text: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    let refused = || KeyError::Pem { label };
-    let body = text
-        .trim()
-        .strip_prefix(&format!("-----BEGIN {label}-----"))
-        .and_then(|rest| rest.strip_suffix(&format!("-----END {label}-----")))
-        .ok_or_else(refused)?;
-    let base64: Zeroizing<Vec<u8>> =
-        Zeroizing::new(body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect());
-    let der = Zeroizing::new(BASE64.decode(&base64).map_err(|_| refused())?);
-    let key = der.strip_prefix(prefix).ok_or_else(refused)?;
-    key.try_into().map(Zeroizing::new).map_err(|_| refused())
+/// Version 1 or 2; a public key that stands in it must be that of the private key.
+pub(super) fn decode_private(text: &str) -> Result<ed25519_dalek::SigningKey, KeyError> {
+    ed25519_dalek::SigningKey::from_pkcs8_pem(text.trim()).map_err(|_| PRIVATE)
 }
 
 #[cfg(test)]
@@ -77,17 +50,26 @@ mod tests {
         let private = SigningKey::from_pem(RFC_PRIVATE).unwrap();
         let public = PublicKey::from_pem(RFC_PUBLIC).unwrap();
         assert_eq!(private.public(), public);
-        assert_eq!(*private.to_pem(), RFC_PRIVATE);
-        assert_eq!(public.to_pem(), RFC_PUBLIC);
+        assert_eq!(*private.to_pem().unwrap(), RFC_PRIVATE);
+        assert_eq!(public.to_pem().unwrap(), RFC_PUBLIC);
     }
 
     #[test]
-    fn line_ends_and_line_lengths_of_other_tools_are_accepted() {
+    fn the_line_ends_of_other_systems_are_accepted() {
         let windows = RFC_PRIVATE.replace('\n', "\r\n");
-        let short_lines = RFC_PRIVATE.replace("BQYD", "BQ\nYD");
-        for text in [windows, short_lines] {
-            assert!(SigningKey::from_pem(&text).unwrap() == SigningKey::from_pem(RFC_PRIVATE).unwrap());
-        }
+        assert!(SigningKey::from_pem(&windows).unwrap() == SigningKey::from_pem(RFC_PRIVATE).unwrap());
+    }
+
+    /// The example of RFC 8410, section 10.3, with attributes and the public key: version 2.
+    const RFC_PRIVATE_2: &str = "-----BEGIN PRIVATE KEY-----\n\
+        MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+        oB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrB\n\
+        Z9w7lshQhqowtrbLDFw4rXAxZuE=\n\
+        -----END PRIVATE KEY-----\n";
+
+    #[test]
+    fn a_file_that_carries_the_public_key_too_reads_as_the_same_key() {
+        assert!(SigningKey::from_pem(RFC_PRIVATE_2).unwrap() == SigningKey::from_pem(RFC_PRIVATE).unwrap());
     }
 
     #[test]
@@ -102,8 +84,8 @@ mod tests {
         #[test]
         fn any_key_reads_back(seed: [u8; 32]) {
             let key = SigningKey::from_seed(seed);
-            prop_assert!(SigningKey::from_pem(&key.to_pem()).unwrap() == key);
-            prop_assert_eq!(PublicKey::from_pem(&key.public().to_pem()), Ok(key.public()));
+            prop_assert!(SigningKey::from_pem(&key.to_pem().unwrap()).unwrap() == key);
+            prop_assert_eq!(PublicKey::from_pem(&key.public().to_pem().unwrap()), Ok(key.public()));
         }
 
         #[test]
