@@ -168,7 +168,9 @@ impl Draw {
             date_of_birth: self.flag().then(|| self.date_of_birth()),
             gender: self.flag().then(|| self.gender()),
         };
-        let fingers = (self.flag() || claim.factors().is_empty()).then(|| self.fingers());
+        // A gender alone is no factor to go by.
+        let alone = claim.name.is_none() && claim.date_of_birth.is_none();
+        let fingers = (self.flag() || alone).then(|| self.fingers());
         let declared = match &fingers {
             Some(_) => claim.factors().with(Factor::Fingerprint),
             None => claim.factors(),
