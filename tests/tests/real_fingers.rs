@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -12,7 +13,14 @@ use plinth_tests::{binary, real_data};
 fn sets(test: &str) -> Option<PathBuf> {
     let found = real_data().map(|data| data.join("fingerprints").join("fvc2002"));
     match &found {
-        None => println!("{test}: 1 test on real records not run, PLINTH_TEST_DATA is not set"),
+        // Straight to the stream: the test runner keeps what a passing test prints to itself.
+        None => {
+            writeln!(
+                std::io::stderr(),
+                "{test}: 1 test on real records not run, PLINTH_TEST_DATA is not set"
+            )
+            .unwrap();
+        }
         Some(folder) => assert!(folder.is_dir(), "PLINTH_TEST_DATA has no fingerprints/fvc2002"),
     }
     found

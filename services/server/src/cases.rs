@@ -136,7 +136,7 @@ struct CaseProposal {
     decision: CaseDecision,
     reason: String,
     administrators: [PartyId; 2],
-    applicant: Arc<Prepared>,
+    applicant: Prepared,
     known: HashSet<Sequence>,
     search: Search,
 }
@@ -156,7 +156,7 @@ impl CaseProposal {
         }
         let row = core.reader.features(case.applicant)?.ok_or(Reason::Internal)?;
         let tokens = index_tokens(core.keys().token_key(), &row.fingers);
-        let applicant = Arc::new(Prepared { features: row.fingers, tokens });
+        let applicant = Prepared { features: Arc::new(row.fingers), tokens };
         let mut known: HashSet<Sequence> =
             case.candidates.iter().map(|candidate| candidate.sequence).collect();
         known.insert(case.applicant);

@@ -166,13 +166,13 @@ async fn answer_one(core: &Arc<Core>, request: EnrolManyRequest) -> EnrolManyRes
 /// An enrolment with everything done that needs no agreement.
 struct EnrolmentProposal {
     application: Application,
-    probe: Arc<Prepared>,
+    probe: Prepared,
     search: Search,
 }
 
 impl EnrolmentProposal {
     fn prepare(core: &Core, application: Application) -> Result<Self, Refusal> {
-        let probe = Arc::new(prepare(core.keys().token_key(), &application.fingers)?);
+        let probe = prepare(core.keys().token_key(), &application.fingers)?;
         let mut search = search(&core.reader, &core.deduplication, &probe, &HashSet::new())?;
         // The committer compares only with whoever comes after this: it has one core, and everyone waits for it.
         search.catch_up(&core.registrar.recent, &probe, &HashSet::new());
@@ -275,7 +275,7 @@ pub(crate) fn settle(
 fn admit_person(
     sitting: &mut Sitting<'_>,
     application: &Application,
-    probe: &Arc<Prepared>,
+    probe: &Prepared,
 ) -> Result<EnrolmentOutcome, Refusal> {
     let number = draw_number(sitting)?;
     let sequence = sitting.staged.next_sequence();
@@ -296,14 +296,14 @@ fn enter_gallery(
     sitting: &mut Sitting<'_>,
     sequence: Sequence,
     application: &Application,
-    probe: &Arc<Prepared>,
+    probe: &Prepared,
     holder: Holder,
 ) {
     let entry = GalleryEntry { sequence, fingers: application.fingers.samples().to_vec() };
-    let features = FeatureRow::new(probe.features.clone());
+    let features = FeatureRow::new(probe.features.to_vec());
     sitting.staged.put_gallery(sequence, &entry, &features, &probe.tokens);
     sitting.staged.put_holder(sequence, &holder);
-    sitting.arrive(sequence, Arc::clone(probe));
+    sitting.arrive(sequence, Arc::clone(&probe.features));
 }
 
 /// How many further requests for one person may hang on one open case.

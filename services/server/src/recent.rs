@@ -12,24 +12,29 @@ use plinth_storage::Token;
 /// A person's captures, ready to be searched for and to be searched.
 pub(crate) struct Prepared {
     /// One entry a finger, in the order sent.
-    pub(crate) features: Vec<FingerFeatures>,
+    pub(crate) features: Arc<Vec<FingerFeatures>>,
     /// The tokens under which the gallery keeps all fingers.
     pub(crate) tokens: Vec<Token>,
 }
 
 impl Prepared {
     /// Compares this probe exactly with people of the gallery.
-    pub(crate) fn compare_with(&self, people: &[(Sequence, Arc<Self>)]) -> Vec<(Sequence, PersonScore)> {
+    pub(crate) fn compare_with(&self, people: &[(Sequence, Features)]) -> Vec<(Sequence, PersonScore)> {
         let mut matcher = Matcher::new();
-        let score =
-            |person: &Self, matcher: &mut Matcher| compare_people(matcher, &self.features, &person.features);
-        people.iter().map(|(sequence, person)| (*sequence, score(person, &mut matcher))).collect()
+        let mut scores = Vec::with_capacity(people.len());
+        for (sequence, person) in people {
+            scores.push((*sequence, compare_people(&mut matcher, &self.features, person)));
+        }
+        scores
     }
 }
 
+/// What a newcomer is compared by. The tokens, which weigh four times as much, are not kept.
+pub(crate) type Features = Arc<Vec<FingerFeatures>>;
+
 /// The last people who entered the gallery, oldest first, with no gap in their sequence numbers.
 pub(crate) struct Recent {
-    people: VecDeque<(Sequence, Arc<Prepared>)>,
+    people: VecDeque<(Sequence, Features)>,
     /// Everyone from here on is in `people`.
     from: Sequence,
     capacity: usize,
@@ -42,7 +47,7 @@ impl Recent {
     }
 
     /// Takes in the next person.
-    pub(crate) fn push(&mut self, sequence: Sequence, person: Arc<Prepared>) {
+    pub(crate) fn push(&mut self, sequence: Sequence, person: Features) {
         while self.people.len() >= self.capacity {
             if let Some((oldest, _)) = self.people.pop_front() {
                 self.from = oldest.next();
@@ -58,7 +63,7 @@ impl Recent {
     }
 
     /// Everyone enrolled as `position` or later; nothing if memory does not reach back that far.
-    pub(crate) fn since(&self, position: Sequence) -> Option<Vec<(Sequence, Arc<Prepared>)>> {
+    pub(crate) fn since(&self, position: Sequence) -> Option<Vec<(Sequence, Features)>> {
         if position < self.from {
             return None;
         }

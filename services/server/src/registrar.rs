@@ -25,11 +25,11 @@ use tracing::{error, info};
 use crate::clock::Clock;
 use crate::core::Core;
 use crate::directory::Directory;
-use crate::recent::{Prepared, Recent};
+use crate::recent::{Features, Recent};
 use crate::refusal::Refusal;
 
 /// How many of the newest people are kept at hand: more than enter the gallery during one search, so that practically no
-/// search has to be repeated. About 40 KiB of features and 150 KiB of tokens each with ten fingers.
+/// search has to be repeated. Some 40 KiB of features each with ten fingers.
 const RECENT_PEOPLE: usize = 512;
 
 /// A statement's exact bytes and their type: what is stored, signed and sent.
@@ -113,7 +113,7 @@ impl Sitting<'_> {
     }
 
     /// Lets later decisions, of this batch too, find a person who has just entered the gallery.
-    pub(crate) fn arrive(&mut self, sequence: Sequence, person: Arc<Prepared>) {
+    pub(crate) fn arrive(&mut self, sequence: Sequence, person: Features) {
         self.recent.write().unwrap_or_else(PoisonError::into_inner).push(sequence, person);
     }
 

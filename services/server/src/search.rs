@@ -1,7 +1,7 @@
 //! 1:N search: candidates by hashed tokens, then the exact matcher on the best of them.
 
 use std::collections::HashSet;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use plinth_biometrics::calibration::{PersonScore, compare_people, compare_people_in_any_order};
 use plinth_biometrics::cylinder::FingerFeatures;
@@ -75,7 +75,7 @@ impl Search {
 pub(crate) fn prepare(key: &TokenKey, fingers: &Fingers) -> Result<Prepared, FieldViolation> {
     let features = fingers.features()?;
     let tokens = index_tokens(key, &features);
-    Ok(Prepared { features, tokens })
+    Ok(Prepared { features: Arc::new(features), tokens })
 }
 
 /// The tokens under which a person stands in the index: those of all fingers together, each once. Buckets do not depend
