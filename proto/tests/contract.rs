@@ -104,7 +104,9 @@ fn every_service_rpc_message_enum_value_and_field_has_a_comment() {
 
 #[test]
 fn every_package_is_its_folder_and_no_file_is_left_out() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Asked for at run time: checkouts may share one build folder.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    let root = Path::new(&here);
     let mut compiled = BTreeSet::new();
     for file in contract() {
         let folder = Path::new(file.name()).parent().unwrap().to_str().unwrap().replace('/', ".");

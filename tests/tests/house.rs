@@ -23,8 +23,10 @@ const DIRECTIONS: [(&str, &[&str]); 9] = [
 /// What the pure rooms must do without.
 const IMPURE: [&str; 8] = ["tokio", "tonic", "rocksdb", "prost", "tracing", "getrandom", "hyper", "mio"];
 
+/// Asked for at run time: checkouts may share one build folder, and a binary must not remember another's path.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    Path::new(&here).parent().unwrap().to_path_buf()
 }
 
 /// Every workspace crate with the names it depends on; development dependencies apart.
