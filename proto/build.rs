@@ -7,25 +7,42 @@ use std::fs;
 use std::path::PathBuf;
 
 /// The contract, in the order in which files import each other.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "plinth/envelope/v1/envelope.proto",
     "plinth/envelope/v1/header.proto",
     "plinth/person/v1/person.proto",
     "plinth/enrolment/v1/enrolment.proto",
     "plinth/authentication/v1/authentication.proto",
+    "plinth/resident/v1/resident.proto",
     "plinth/registry/v1/registry.proto",
     "plinth/evidence/v1/evidence.proto",
 ];
 
-/// Messages that hold a number, a name, a template, a token or a whole payload: `src/redacted.rs` writes their `Debug`.
-const REDACTED: [&str; 9] = [
+/// Messages that hold a number, a name, a template, a code, a secret, a token or a whole payload: `src/redacted.rs` writes
+/// their `Debug`.
+const REDACTED: [&str; 24] = [
     ".plinth.envelope.v1.Envelope",
     ".plinth.person.v1.FingerSample",
+    ".plinth.person.v1.IrisSample",
+    ".plinth.person.v1.FaceSample",
     ".plinth.person.v1.Demographics",
+    ".plinth.person.v1.Address",
     ".plinth.enrolment.v1.EnrolmentStatement",
     ".plinth.authentication.v1.DemographicClaim",
+    ".plinth.authentication.v1.DeliveredCode",
+    ".plinth.authentication.v1.OneTimeCode",
     ".plinth.authentication.v1.AuthenticationRequest",
     ".plinth.authentication.v1.AuthenticationStatement",
+    ".plinth.authentication.v1.OtpRequest",
+    ".plinth.authentication.v1.Consent",
+    ".plinth.authentication.v1.PersonRequest",
+    ".plinth.authentication.v1.PersonStatement",
+    ".plinth.authentication.v1.PersonAttributes",
+    ".plinth.resident.v1.ResidentRequest",
+    ".plinth.resident.v1.VirtualNumber",
+    ".plinth.resident.v1.Totp",
+    ".plinth.resident.v1.HistoryEntry",
+    ".plinth.resident.v1.ResidentStatement",
     ".plinth.registry.v1.CaseVerdict",
     ".plinth.registry.v1.CaseDecision",
 ];

@@ -9,7 +9,10 @@ use plinth_client::proto::authentication::v1::authentication_service_client::Aut
 use plinth_client::proto::authentication::v1::authentication_service_server::{
     AuthenticationService, AuthenticationServiceServer,
 };
-use plinth_client::proto::authentication::v1::{AuthenticateRequest, AuthenticateResponse};
+use plinth_client::proto::authentication::v1::{
+    AuthenticateRequest, AuthenticateResponse, GetPersonRequest, GetPersonResponse, RequestOtpRequest,
+    RequestOtpResponse,
+};
 use plinth_client::proto::envelope::v1::{Envelope, Signature};
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
@@ -92,6 +95,17 @@ impl AuthenticationService for Nothing {
         _: Request<AuthenticateRequest>,
     ) -> Result<Response<AuthenticateResponse>, Status> {
         Ok(Response::new(AuthenticateResponse { statement: Some(self.answer.clone()) }))
+    }
+
+    async fn request_otp(
+        &self,
+        _: Request<RequestOtpRequest>,
+    ) -> Result<Response<RequestOtpResponse>, Status> {
+        Err(Status::unimplemented("an echo of authentications only"))
+    }
+
+    async fn get_person(&self, _: Request<GetPersonRequest>) -> Result<Response<GetPersonResponse>, Status> {
+        Err(Status::unimplemented("an echo of authentications only"))
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use anyhow::Context;
 use plinth_client::identity::dsse::{PublicKey, SigningKey};
 use plinth_client::identity::id::PartyId;
-use plinth_client::identity::party::{FactorSet, Party, PartyKind, PartyStatus, RelyingPartyPolicy};
+use plinth_client::identity::party::{FactorSet, Party, PartyKind, PartyStatus, Quotas, RelyingPartyPolicy};
 use plinth_client::{Administrator, Agency, Connection, RelyingParty, Retry, Trust, now};
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -13,6 +13,9 @@ use rand::rngs::StdRng;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
+
+/// More than any load reaches.
+const PLENTY: u32 = 100_000_000;
 
 /// An agency to enrol people with, and one relying party over several connections.
 pub(crate) struct Parties {
@@ -65,7 +68,16 @@ impl Parties {
 fn party(kind: PartyKind, id: &str, key: PublicKey) -> anyhow::Result<Party> {
     let now = now();
     let policy = match kind {
-        PartyKind::RelyingParty => RelyingPartyPolicy { factors: FactorSet::ALL, sees_reasons: false },
+        // No limit of its own gets in the way of what is measured.
+        PartyKind::RelyingParty => {
+            let quotas = Quotas {
+                requests_per_second: PLENTY,
+                burst: PLENTY,
+                numbers_per_day: PLENTY,
+                failure_percent: 100,
+            };
+            RelyingPartyPolicy { factors: FactorSet::ALL, quotas, ..RelyingPartyPolicy::default() }
+        }
         PartyKind::Agency | PartyKind::Administrator => RelyingPartyPolicy::default(),
     };
     let until = now.plus_millis(24 * HOUR_MS);

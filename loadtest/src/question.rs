@@ -1,6 +1,6 @@
 use anyhow::Context;
 use plinth_client::identity::authentication::Verdict;
-use plinth_client::identity::demographics::DemographicClaim;
+use plinth_client::identity::demographics::{BirthClaim, DemographicClaim, NameClaim, Strategy};
 use plinth_client::{AuthenticationDraft, RelyingParty, SignedRequest, now};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -69,24 +69,21 @@ fn question(by: &RelyingParty, people: &[Person], kind: Kind, rng: &mut StdRng) 
     let genuine = rng.random_range(0..IMPOSTOR_EVERY) != 0;
     let shown = if genuine { claimed } else { (claimed + rng.random_range(1..people.len())) % people.len() };
     let (holder, person) = (&people[claimed], &people[shown]);
-    let mut draft = AuthenticationDraft {
-        number: holder.number,
-        claim: DemographicClaim { name: None, date_of_birth: None, gender: None },
-        fingers: Vec::new(),
-        purpose: "load test".to_owned(),
-    };
+    let purpose = "load test".to_owned();
+    let mut draft = AuthenticationDraft { purpose, ..AuthenticationDraft::new(holder.number) };
     match kind {
         Kind::Demographic => {
             draft.claim = DemographicClaim {
-                name: Some(person.demographics.name.clone()),
-                date_of_birth: Some(person.demographics.date_of_birth),
+                name: Some(NameClaim { name: person.demographics.name.clone(), strategy: Strategy::Exact }),
+                birth: Some(BirthClaim::Date(person.demographics.date_of_birth)),
                 gender: Some(person.demographics.gender),
+                ..DemographicClaim::default()
             };
         }
         Kind::OneFinger => draft.fingers = vec![person.finger.clone()],
     }
     // Two people may share a name and a birthday; then the truth about attributes is a yes.
-    let same = kind == Kind::Demographic && draft.claim.matches(&holder.demographics);
+    let same = kind == Kind::Demographic && draft.claim.matches(&holder.demographics, now()).attributes;
     let truth = if genuine || same { Verdict::Yes } else { Verdict::No };
     Ok(Question { request: by.request(draft, now())?, truth })
 }

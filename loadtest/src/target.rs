@@ -57,6 +57,8 @@ fn describe(error: &ClientError) -> String {
         },
         ClientError::Transport(transport) => format!("transport: {:?}", transport.code),
         ClientError::Answer(_) => "answer not verified".to_owned(),
-        ClientError::Request(_) | ClientError::Url(_) | ClientError::Tls(_) => "not sent".to_owned(),
+        ClientError::Request(_) | ClientError::Sealed(_) | ClientError::Url(_) | ClientError::Tls(_) => {
+            "not sent".to_owned()
+        }
     }
 }

@@ -34,5 +34,6 @@ area!(envelope, "plinth.envelope.v1", "Signed bytes, and the headers of signed b
 area!(person, "plinth.person.v1", "Fingers and demographic attributes.");
 area!(enrolment, "plinth.enrolment.v1", "Enrolment by agencies.");
 area!(authentication, "plinth.authentication.v1", "Authentication for relying parties.");
+area!(resident, "plinth.resident.v1", "What people do with their own number.");
 area!(registry, "plinth.registry.v1", "Parties and cases, for administrators.");
 area!(evidence, "plinth.evidence.v1", "What everyone needs to check statements.");

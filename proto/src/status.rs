@@ -1,8 +1,8 @@
 //! Reasons become gRPC statuses here, and only here; and come back.
 //!
 //! A refusal travels as a status with google.rpc details: `ErrorInfo` (the reason's name, domain `"plinth"`, metadata
-//! `code`, `who`, `next_step`, and `server_time_ms` where time is the reason), `BadRequest` (one violation a field), and
-//! `RetryInfo`. What was decided, a "no" or a "duplicate", is a statement and never comes through here.
+//! `code`, `who`, `next_step`, and `server_time_ms` where time is the reason), `BadRequest` (one violation a field),
+//! `QuotaFailure` (which limit was reached), and `RetryInfo`. What was decided, a "no" or a "duplicate", is a statement and never comes through here.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use plinth_identity::field::FieldViolation;
 use plinth_identity::reason::Reason;
 use plinth_identity::time::Timestamp;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::{ErrorDetails, QuotaViolation, StatusExt};
 
 use crate::enrolment::v1;
 
@@ -30,6 +30,9 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// The service's clock where time is the reason: a station with a skewed clock can tell.
     pub server_time: Option<Timestamp>,
+    /// Which limit was reached, where one was, for example `"requests_per_second"`: the sender's own, as its policy
+    /// or the service's settings name it.
+    pub quota: Option<String>,
 }
 
 impl Refusal {
@@ -44,6 +47,13 @@ impl Refusal {
     #[must_use]
     pub fn with_server_time(mut self, now: Timestamp) -> Self {
         self.server_time = Some(now);
+        self
+    }
+
+    /// The same refusal with the limit that was reached.
+    #[must_use]
+    pub fn with_quota(mut self, quota: impl Into<String>) -> Self {
+        self.quota = Some(quota.into());
         self
     }
 
@@ -77,6 +87,10 @@ impl Refusal {
                 .get("server_time_ms")
                 .and_then(|millis| millis.parse().ok())
                 .map(Timestamp::from_millis),
+            quota: details
+                .quota_failure()
+                .and_then(|failure| failure.violations.first())
+                .map(|violation| violation.subject.clone()),
         })
     }
 }
@@ -87,26 +101,56 @@ impl Refusal {
 pub fn grpc_code(reason: Reason) -> Code {
     match reason {
         Reason::SameFingerTwice
+        | Reason::SameIrisTwice
         | Reason::TooManyFingers
+        | Reason::TooManyIrises
+        | Reason::TooManyFaces
         | Reason::Malformed
+        | Reason::InvalidVirtualNumber
         | Reason::Declaration
         | Reason::NoBiometrics
         | Reason::NoFactor
         | Reason::BadDate
+        | Reason::BadMatchValue
+        | Reason::BothAddresses
+        | Reason::FaceAlone
         | Reason::WrongAudience
-        | Reason::TooLarge => Code::InvalidArgument,
+        | Reason::TooLarge
+        | Reason::MandatoryFactorMissing
+        | Reason::StrongFactorRequired
+        | Reason::ConsentMissing => Code::InvalidArgument,
         Reason::UnknownParty | Reason::SignatureInvalid => Code::Unauthenticated,
         Reason::LicenceExpired
         | Reason::LicenceInvalid
         | Reason::NotEntitledDemographics
+        | Reason::NotEntitledAddress
+        | Reason::NotEntitledFullAddress
         | Reason::NotEntitledFingers
+        | Reason::NotEntitledIrises
+        | Reason::NotEntitledOtp
+        | Reason::NotEntitledFace
+        | Reason::NotEntitledAttributes
+        | Reason::NotEntitledPartialMatching
+        | Reason::Channel
         | Reason::PartySuspended
-        | Reason::NotYours => Code::PermissionDenied,
+        | Reason::NotYours
+        | Reason::NotResidentAgent => Code::PermissionDenied,
         Reason::Expired
         | Reason::FromFuture
         | Reason::DemographicMismatch
+        | Reason::AddressMismatch
         | Reason::BiometricMismatch
+        | Reason::BiometricsLocked
+        | Reason::NumberLocked
+        | Reason::VirtualNumberRequired
+        | Reason::OtpMismatch
+        | Reason::OtpOfAnotherTransaction
+        | Reason::OtpAttemptsUsedUp
+        | Reason::ExpiredVirtualNumber
+        | Reason::ChildBelowFive
+        | Reason::UpdateDue
         | Reason::Deceased
+        | Reason::SuspendedByAuthority
         | Reason::Cancelled
         | Reason::NumberSuspended
         | Reason::UnknownNumber
@@ -115,21 +159,30 @@ pub fn grpc_code(reason: Reason) -> Code {
         Reason::NewCandidates => Code::Aborted,
         Reason::ReplayConflict | Reason::AlreadyRegistered => Code::AlreadyExists,
         Reason::NotFound => Code::NotFound,
-        Reason::Overloaded | Reason::NumberSpaceExhausted => Code::ResourceExhausted,
-        Reason::ShuttingDown | Reason::NotServing => Code::Unavailable,
+        Reason::Overloaded
+        | Reason::NumberSpaceExhausted
+        | Reason::BlockedByErrorRate
+        | Reason::BlockedByVelocity
+        | Reason::OtpFloodRelyingParty
+        | Reason::OtpFloodPerson
+        | Reason::QuotaExceeded
+        | Reason::DuplicateQuota
+        | Reason::TooManyAttempts => Code::ResourceExhausted,
+        Reason::ShuttingDown | Reason::NotServing | Reason::ClockBehind => Code::Unavailable,
+        Reason::FactorUnavailable => Code::Unimplemented,
         Reason::Internal => Code::Internal,
     }
 }
 
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
-        Self { reason, violations: Vec::new(), retry_after: None, server_time: None }
+        Self { reason, violations: Vec::new(), retry_after: None, server_time: None, quota: None }
     }
 }
 
 impl From<FieldViolation> for Refusal {
     fn from(violation: FieldViolation) -> Self {
-        Self { reason: violation.reason, violations: vec![violation], retry_after: None, server_time: None }
+        Self { violations: vec![violation.clone()], ..Self::from(violation.reason) }
     }
 }
 
@@ -147,6 +200,9 @@ impl From<&Refusal> for Status {
         let mut details = ErrorDetails::with_error_info(reason.name(), ERROR_DOMAIN, metadata);
         if !refusal.violations.is_empty() {
             details.set_bad_request(refusal.violations.iter().map(wire_violation).collect::<Vec<_>>());
+        }
+        if let Some(quota) = &refusal.quota {
+            details.set_quota_failure(vec![QuotaViolation::new(quota, reason.explanation())]);
         }
         if let Some(delay) = refusal.retry_after {
             details.set_retry_info(Some(delay));
@@ -179,6 +235,7 @@ impl From<&Refusal> for v1::Refusal {
                 .collect(),
             retry_after_ms: refusal.retry_after.map_or(0, whole_millis),
             server_time_ms: refusal.server_time.map_or(0, Timestamp::millis),
+            quota: refusal.quota.clone().unwrap_or_default(),
         }
     }
 }
@@ -208,6 +265,7 @@ impl TryFrom<v1::Refusal> for Refusal {
                 .collect(),
             retry_after: (wire.retry_after_ms > 0).then(|| Duration::from_millis(wire.retry_after_ms)),
             server_time: (wire.server_time_ms > 0).then(|| Timestamp::from_millis(wire.server_time_ms)),
+            quota: Some(wire.quota).filter(|quota| !quota.is_empty()),
         })
     }
 }

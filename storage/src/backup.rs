@@ -13,13 +13,14 @@ use plinth_identity::keys::{KeyRing, RootKey};
 
 use crate::database::Database;
 use crate::error::StoreError;
-use crate::folder::{Description, Folder};
+use crate::folder::{self, Description, Folder};
 use crate::head::Head;
 use crate::mark;
 use crate::open::checked_head;
-use crate::options::StoreOptions;
+use crate::options::{Opening, StoreOptions};
 use crate::reader::Reader;
-use crate::tables::log;
+use crate::tables::{self, log};
+use crate::upgrade;
 
 /// What was restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,12 +46,16 @@ pub fn backup(reader: &Reader, destination: &Path) -> Result<Head, StoreError> {
     let head = reader.head();
     reader.shared.database.copy_to(&folder.tables())?;
     mark::write(&folder, reader.keys(), head.commits)?;
-    folder
-        .describe(&Description { deployment: reader.deployment(), commitment: reader.keys().commitment() })?;
+    folder.describe(&Description {
+        format: folder::FORMAT,
+        deployment: reader.deployment(),
+        commitment: reader.keys().commitment(),
+    })?;
     Ok(head)
 }
 
-/// Makes a store from a backup in an empty or new folder, and checks it.
+/// Makes a store from a backup in an empty or new folder, and checks it. A backup of an older format becomes a store of
+/// the newest.
 ///
 /// Checked are the commitment to the root key, the high-water mark, every byte of every table against its checksum,
 /// that the log is dense and ends where the head says. [`crate::check`] checks the rows against each other. The
@@ -69,7 +74,12 @@ pub fn restore(backup: &Path, destination: &Path, root: &RootKey) -> Result<Rest
     let folder = Folder::empty(destination)?;
     source.copy_tables(&folder)?;
     let (head, leaves) = {
-        let database = Database::open(&folder.tables(), &StoreOptions::default(), Arc::clone(&keys), false)?;
+        let opening = upgrade::opening(&description);
+        let database =
+            Database::open(&folder.tables(), &StoreOptions::default(), Arc::clone(&keys), opening)?;
+        if opening == Opening::Upgrade {
+            upgrade::fill(&database)?;
+        }
         (checked_head(&database.live(), mark)?, checked_tables(&database)?)
     };
     if leaves != head.last_log_position().get() {
@@ -77,14 +87,14 @@ pub fn restore(backup: &Path, destination: &Path, root: &RootKey) -> Result<Rest
     }
     mark::write(&folder, &keys, head.commits)?;
     let deployment = description.deployment;
-    folder.describe(&description)?;
+    folder.describe(&upgrade::described(&description))?;
     Ok(RestoreReport { deployment, head, leaves })
 }
 
 /// Reads every row of every table, whose checksums RocksDB then verifies, and counts the leaves of a dense log.
 fn checked_tables(database: &Database) -> Result<u64, StoreError> {
     let view = database.frozen();
-    for table in crate::tables::FAMILIES {
+    for table in tables::families() {
         view.walk(table, &[], |_, _| Ok(ControlFlow::Continue(())))?;
     }
     let mut leaves: u64 = 0;

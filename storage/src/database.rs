@@ -6,14 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use plinth_identity::keys::{KeyRing, Place};
-use plinth_identity::number::IdentityNumber;
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{ColumnFamily, DB, DBRawIterator, ErrorKind, Snapshot, WriteBatch};
 
 use crate::error::StoreError;
-use crate::options::{self, StoreOptions};
+use crate::options::{self, Opening, StoreOptions};
 use crate::tables::postings::{self, Posting};
-use crate::tables::{FAMILIES, Table};
+use crate::tables::{self, OLD_FAMILIES, Table};
 
 /// Rows of one atomic step: table and key to the new bytes, or to nothing for a deleted row.
 pub(crate) type Rows = BTreeMap<(&'static str, Vec<u8>), Option<Vec<u8>>>;
@@ -28,17 +27,24 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens the database in a folder; `create` makes it and refuses one that exists.
+    /// Opens the database in a folder.
     pub(crate) fn open(
         folder: &Path,
         options: &StoreOptions,
         keys: Arc<KeyRing>,
-        create: bool,
+        opening: Opening,
     ) -> Result<Self, StoreError> {
-        let engine =
-            DB::open_cf_descriptors(&options::database(options, create), folder, options::families(options))
-                .map_err(|error| failed("open", &error))?;
-        if FAMILIES.iter().any(|name| engine.cf_handle(name).is_none()) {
+        let database = options::database(options, opening);
+        if opening == Opening::Upgrade {
+            // The tables that are about to be made must not include one that has vanished.
+            let present = DB::list_cf(&database, folder).map_err(|error| failed("open", &error))?;
+            if OLD_FAMILIES.iter().any(|name| !present.iter().any(|found| found == name)) {
+                return Err(StoreError::corrupt("rocksdb", "a table is missing"));
+            }
+        }
+        let engine = DB::open_cf_descriptors(&database, folder, options::families(options))
+            .map_err(|error| failed("open", &error))?;
+        if tables::families().any(|name| engine.cf_handle(name).is_none()) {
             return Err(StoreError::corrupt("rocksdb", "a table is missing"));
         }
         Ok(Self { engine, keys })
@@ -86,21 +92,21 @@ impl Database {
     pub(crate) fn seal<T: Table>(
         &self,
         key: &T::Key,
-        number: Option<&IdentityNumber>,
+        secret: Option<&[u8]>,
         value: &T::Value,
         nonce: [u8; 24],
     ) -> Vec<u8> {
-        self.keys.seal(&place::<T>(key, number), &T::encode(value), nonce)
+        self.keys.seal(&place::<T>(key, secret), &T::encode(value), nonce)
     }
 
     /// Opens a row that stood at a place.
     pub(crate) fn unseal<T: Table>(
         &self,
         key: &T::Key,
-        number: Option<&IdentityNumber>,
+        secret: Option<&[u8]>,
         sealed: &[u8],
     ) -> Result<T::Value, StoreError> {
-        let plaintext = self.keys.open(&place::<T>(key, number), sealed).map_err(|_| {
+        let plaintext = self.keys.open(&place::<T>(key, secret), sealed).map_err(|_| {
             StoreError::corrupt(T::NAME, "a row does not open: altered, moved, or sealed by other keys")
         })?;
         T::decode(&plaintext).map_err(|problem| StoreError::corrupt(T::NAME, problem))
@@ -111,8 +117,8 @@ impl Database {
     }
 }
 
-fn place<'a, T: Table>(key: &'a T::Key, number: Option<&'a IdentityNumber>) -> Place<'a> {
-    Place { table: T::NAME, key: key.as_ref(), version: T::VERSION, number }
+fn place<'a, T: Table>(key: &'a T::Key, secret: Option<&'a [u8]>) -> Place<'a> {
+    Place { table: T::NAME, key: key.as_ref(), version: T::VERSION, secret }
 }
 
 /// A way to look at the tables.
@@ -132,14 +138,31 @@ impl View<'_> {
         .map_err(|error| failed(table, &error))
     }
 
-    /// A sealed row. Rows of one person's attributes open with that person's number only.
+    /// The bytes of a row as they are on disk, found by the same work whether it is there or not: the search ends at the
+    /// row or at its neighbour, and that is fetched. No filter cuts it short, as it may for [`View::bytes`].
+    pub(crate) fn bytes_or_neighbour(
+        &self,
+        table: &'static str,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let (mut found, mut neighbour) = (None, None);
+        self.walk(table, key, |at, value| {
+            // Both are copied into memory of their own, so that a neighbour costs what the row does.
+            *(if at == key { &mut found } else { &mut neighbour }) = Some(value.to_vec());
+            Ok(ControlFlow::Break(()))
+        })?;
+        std::hint::black_box(neighbour);
+        Ok(found)
+    }
+
+    /// A sealed row. Rows of one person's attributes open with that person's secret only.
     pub(crate) fn row<T: Table>(
         &self,
         key: &T::Key,
-        number: Option<&IdentityNumber>,
+        secret: Option<&[u8]>,
     ) -> Result<Option<T::Value>, StoreError> {
         self.bytes(T::NAME, key.as_ref())?
-            .map(|sealed| self.database.unseal::<T>(key, number, &sealed))
+            .map(|sealed| self.database.unseal::<T>(key, secret, &sealed))
             .transpose()
     }
 
@@ -150,12 +173,7 @@ impl View<'_> {
         from: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
-        let family = self.database.family(table)?;
-        // Only a full check freezes a view, and it walks everything.
-        let mut rows: DBRawIterator<'_> = match &self.snapshot {
-            None => self.database.engine.raw_iterator_cf(family),
-            Some(snapshot) => snapshot.raw_iterator_cf_opt(family, options::whole_read()),
-        };
+        let mut rows = self.rows(table)?;
         rows.seek(from);
         while let Some((key, value)) = rows.item() {
             if visit(key, value)?.is_break() {
@@ -165,6 +183,33 @@ impl View<'_> {
         }
         // An iterator also stops when it meets damage; that is not the end of the table.
         rows.status().map_err(|error| failed(table, &error))
+    }
+
+    /// Visits rows in descending key order from a key on, until the visitor breaks or the table ends.
+    pub(crate) fn walk_back(
+        &self,
+        table: &'static str,
+        from: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut rows = self.rows(table)?;
+        rows.seek_for_prev(from);
+        while let Some((key, value)) = rows.item() {
+            if visit(key, value)?.is_break() {
+                return Ok(());
+            }
+            rows.prev();
+        }
+        rows.status().map_err(|error| failed(table, &error))
+    }
+
+    fn rows(&self, table: &'static str) -> Result<DBRawIterator<'_>, StoreError> {
+        let family = self.database.family(table)?;
+        // Only a full check freezes a view, and it walks everything.
+        Ok(match &self.snapshot {
+            None => self.database.engine.raw_iterator_cf(family),
+            Some(snapshot) => snapshot.raw_iterator_cf_opt(family, options::whole_read()),
+        })
     }
 
     /// Visits opened rows in key order, like [`View::walk`].

@@ -18,12 +18,12 @@ pub enum StoreError {
     NotEmpty,
     /// The folder was written by another version of Plinth.
     #[error(
-        "this store has format {found}, and this program reads format {supported}: use the matching program"
+        "this store has format {found}, and this program reads formats up to {supported}: use the matching program"
     )]
     OtherVersion {
         /// The format that the folder names.
         found: u32,
-        /// The only format that this program reads.
+        /// The newest format that this program reads.
         supported: u32,
     },
     /// The root key is not the one that the store was created with.

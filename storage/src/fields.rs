@@ -1,6 +1,8 @@
 //! The byte layout of the rows that this crate itself defines: fixed order, big-endian, lengths before bytes, nothing
 //! left over.
 
+use std::ops::RangeInclusive;
+
 /// Writes fields in order.
 #[derive(Default)]
 pub(crate) struct FieldWriter(Vec<u8>);
@@ -44,8 +46,13 @@ pub(crate) struct FieldReader<'a>(&'a [u8]);
 impl<'a> FieldReader<'a> {
     /// Checks the format byte.
     pub(crate) fn new(bytes: &'a [u8], format: u8) -> Result<Self, &'static str> {
+        Self::of_any(bytes, format..=format).map(|(_, fields)| fields)
+    }
+
+    /// The format byte, if it is one of these formats, and the fields after it.
+    pub(crate) fn of_any(bytes: &'a [u8], formats: RangeInclusive<u8>) -> Result<(u8, Self), &'static str> {
         match bytes.split_first() {
-            Some((first, rest)) if *first == format => Ok(Self(rest)),
+            Some((first, rest)) if formats.contains(first) => Ok((*first, Self(rest))),
             Some(_) => Err("unknown row format"),
             None => Err("empty row"),
         }

@@ -10,8 +10,11 @@ use plinth_identity::id::DeploymentId;
 
 use crate::error::StoreError;
 
-/// The only layout that this program reads and writes.
-pub(crate) const FORMAT: u32 = 1;
+/// The layout that this program writes.
+pub(crate) const FORMAT: u32 = 2;
+
+/// The oldest layout that this program reads, and turns into [`FORMAT`] when it opens it.
+const OLDEST: u32 = 1;
 
 const DESCRIPTION: &str = "PLINTH";
 /// Far longer than any description.
@@ -41,12 +44,22 @@ impl Folder {
 
     /// Writes a file so that it is, after a power cut too, either complete and durable or not there.
     pub(crate) fn put(&self, name: &'static str, content: &[u8]) -> Result<(), StoreError> {
+        drop(self.write_new(name, content)?);
+        self.publish(name)
+    }
+
+    /// Writes the new content of a file beside it.
+    fn write_new(&self, name: &'static str, content: &[u8]) -> Result<File, StoreError> {
         let fail = StoreError::io(name);
-        let unfinished = self.0.join(format!("{name}.new"));
-        let mut file = File::create(&unfinished).map_err(&fail)?;
+        let mut file = File::create(unfinished(&self.0, name)).map_err(&fail)?;
         file.write_all(content).map_err(&fail)?;
         file.sync_all().map_err(&fail)?;
-        fs::rename(&unfinished, self.0.join(name)).map_err(&fail)?;
+        Ok(file)
+    }
+
+    /// Puts what stands beside a file in its place.
+    fn publish(&self, name: &'static str) -> Result<(), StoreError> {
+        fs::rename(unfinished(&self.0, name), self.0.join(name)).map_err(StoreError::io(name))?;
         sync(&self.0)
     }
 
@@ -73,14 +86,18 @@ impl Folder {
         Description::parse(&text)
     }
 
+    /// Replaces the description of a store that this process holds, and gives the lock that holds it from now on: the
+    /// new file is locked before it takes the old one's place, so that at no moment the store looks free.
+    pub(crate) fn describe_again(&self, description: &Description) -> Result<File, StoreError> {
+        let file = self.write_new(DESCRIPTION, description.to_text().as_bytes())?;
+        let file = locked(file)?;
+        self.publish(DESCRIPTION)?;
+        Ok(file)
+    }
+
     /// Takes the store for this process until the returned file is dropped, even by a crash.
     pub(crate) fn lock(&self) -> Result<File, StoreError> {
-        let file = File::open(self.0.join(DESCRIPTION)).map_err(StoreError::io(DESCRIPTION))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
-            Err(TryLockError::Error(error)) => Err(StoreError::io(DESCRIPTION)(error)),
-        }
+        locked(File::open(self.0.join(DESCRIPTION)).map_err(StoreError::io(DESCRIPTION))?)
     }
 
     /// Copies a folder and everything below it, each file durable on return.
@@ -98,6 +115,18 @@ impl Folder {
     }
 }
 
+fn unfinished(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.new"))
+}
+
+fn locked(file: File) -> Result<File, StoreError> {
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
+        Err(TryLockError::Error(error)) => Err(StoreError::io(DESCRIPTION)(error)),
+    }
+}
+
 /// Makes the names in a folder durable.
 fn sync(folder: &Path) -> Result<(), StoreError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(StoreError::io("the store's folder"))
@@ -107,12 +136,14 @@ fn sync(folder: &Path) -> Result<(), StoreError> {
 ///
 /// ```text
 /// plinth store
-/// format 1
+/// format 2
 /// deployment <32 hexadecimal digits>
 /// commitment <64 hexadecimal digits>
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Description {
+    /// The layout of the tables, from the oldest that is read to [`FORMAT`].
+    pub(crate) format: u32,
     pub(crate) deployment: DeploymentId,
     /// Commitment to the root key; safe to publish.
     pub(crate) commitment: [u8; 32],
@@ -120,7 +151,8 @@ pub(crate) struct Description {
 
 impl Description {
     fn to_text(&self) -> String {
-        let mut text = format!("plinth store\nformat {FORMAT}\ndeployment {}\ncommitment ", self.deployment);
+        let (format, deployment) = (self.format, self.deployment);
+        let mut text = format!("plinth store\nformat {format}\ndeployment {deployment}\ncommitment ");
         for byte in self.commitment {
             // Writing to a String cannot fail.
             let _ = write!(text, "{byte:02x}");
@@ -137,7 +169,7 @@ impl Description {
         let (format, rest) = rest.split_once('\n').ok_or_else(|| damaged("format"))?;
         // The format comes first and alone, so that every later layout can still be told apart.
         let found = format.parse().map_err(|_| damaged("format"))?;
-        if found != FORMAT {
+        if !(OLDEST..=FORMAT).contains(&found) {
             return Err(StoreError::OtherVersion { found, supported: FORMAT });
         }
         let (deployment, rest) = rest
@@ -150,6 +182,7 @@ impl Description {
             .and_then(commitment_from_hex)
             .ok_or_else(|| damaged("commitment"))?;
         Ok(Self {
+            format: found,
             deployment: DeploymentId::from_str(deployment).map_err(|_| damaged("deployment"))?,
             commitment,
         })
@@ -182,8 +215,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_description_reads_as_it_was_written(deployment in any::<[u8; 16]>(), commitment in any::<[u8; 32]>()) {
-            let description = Description { deployment: DeploymentId::from_bytes(deployment), commitment };
+        fn a_description_reads_as_it_was_written(
+            format in OLDEST..=FORMAT, deployment in any::<[u8; 16]>(), commitment in any::<[u8; 32]>(),
+        ) {
+            let deployment = DeploymentId::from_bytes(deployment);
+            let description = Description { format, deployment, commitment };
             prop_assert_eq!(Description::parse(&description.to_text()), Ok(description));
         }
 
@@ -196,8 +232,8 @@ mod tests {
     #[test]
     fn another_format_is_named_whatever_follows_it() {
         assert_eq!(
-            Description::parse("plinth store\nformat 2\nanything at all"),
-            Err(StoreError::OtherVersion { found: 2, supported: 1 })
+            Description::parse("plinth store\nformat 3\nanything at all"),
+            Err(StoreError::OtherVersion { found: 3, supported: 2 })
         );
     }
 }

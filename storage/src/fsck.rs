@@ -8,8 +8,18 @@
 //! | pending holder | an open case of that applicant | every open case's applicant is pending for it |
 //! | agency's list | the stored answer of that request | as many listed as answered |
 //! | head | counts, allocators and the end of the log | the log is dense |
+//! | record with a virtual number | that virtual number's row, naming the same person | |
+//! | nonce, one-time code, answer that is no enrolment's | its place in the queue of what ends | |
+//!
+//! Counters, messages and one-time codes are opened, each by itself: nothing else says that they should be there. Rows
+//! under a person's secret open only where a holder's number is known from the gallery: the current virtual number and
+//! the history of everybody who holds a number. Former virtual numbers, and what was kept for numbers that nobody holds,
+//! are only counted.
 //!
 //! A check reads one frozen view, so it may run while the store serves.
+
+mod authentication;
+mod report;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -37,139 +47,10 @@ use crate::tables::requests::{Requests, StatementKind};
 use crate::tables::templates::Templates;
 use crate::tables::{Table, log};
 
+pub use report::{Check, Counts, Problem, Progress, Report};
+
 /// Rows between two reports of progress.
 const PROGRESS_EVERY: u64 = 1024;
-
-/// What a check is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Check {
-    /// Agencies, relying parties and administrators.
-    Parties,
-    /// The log.
-    Log,
-    /// Cases.
-    Cases,
-    /// Holders against records, gallery and cases.
-    Holders,
-    /// Original records.
-    Templates,
-    /// Features.
-    Features,
-    /// The index.
-    Postings,
-    /// Records against holders.
-    Identities,
-    /// Stored answers and the agencies' lists.
-    Requests,
-    /// Used nonces.
-    Nonces,
-}
-
-/// How far a check has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// What is being checked.
-    pub check: Check,
-    /// Rows read so far in this part.
-    pub rows: u64,
-}
-
-/// How many rows a store holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Records of people who hold a number.
-    pub identities: u64,
-    /// Gallery rows that were ever given, withdrawn ones included.
-    pub holders: u64,
-    /// People who can be found by their fingers.
-    pub gallery: u64,
-    /// Entries of the index.
-    pub postings: u64,
-    /// Stored answers.
-    pub requests: u64,
-    /// Entries in the agencies' lists.
-    pub enrolments: u64,
-    /// Used nonces.
-    pub nonces: u64,
-    /// Cases, open and decided.
-    pub cases: u64,
-    /// Cases that wait for a decision.
-    pub open_cases: u64,
-    /// Agencies, relying parties and administrators.
-    pub parties: u64,
-    /// Log leaves.
-    pub leaves: u64,
-}
-
-/// One kind of disagreement. No variant names a person, a number or a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-pub enum Problem {
-    /// The row under a key does not open or cannot be read.
-    #[error("{0}: a row does not open or cannot be read")]
-    Unreadable(&'static str),
-    /// The head counts something else than the table holds.
-    #[error("{0}: the head counts otherwise")]
-    Count(&'static str),
-    /// A number's holder has no record.
-    #[error("a holder of a number has no record")]
-    HolderWithoutIdentity,
-    /// A record belongs to another gallery row than its holder.
-    #[error("a record names another gallery row than its holder's")]
-    IdentityOfAnotherHolder,
-    /// A record that no holder points to.
-    #[error("a record has no holder")]
-    IdentityWithoutHolder,
-    /// Two gallery rows hold one number.
-    #[error("one number has two holders")]
-    NumberHeldTwice,
-    /// A person with a number or a case is not in the gallery.
-    #[error("{0}: a living gallery row is missing")]
-    GalleryRowMissing(&'static str),
-    /// A gallery row of nobody.
-    #[error("{0}: a gallery row has no living holder")]
-    GalleryRowWithoutHolder(&'static str),
-    /// A row has a number beyond those that were given.
-    #[error("{0}: a row has a number that was never given")]
-    NeverGiven(&'static str),
-    /// A person cannot be found through one of their tokens.
-    #[error("a posting is missing")]
-    PostingMissing,
-    /// A posting that no features explain.
-    #[error("a posting comes from no features")]
-    PostingWithoutFeatures,
-    /// A pending holder whose case is missing, decided, or another person's.
-    #[error("a pending person has no open case")]
-    PendingWithoutCase,
-    /// An open case whose applicant is not pending for it.
-    #[error("an open case has no pending applicant")]
-    CaseWithoutPending,
-    /// A listed enrolment has no stored answer, or its list belongs to no known agency.
-    #[error("a listed enrolment has no stored answer")]
-    EnrolmentWithoutAnswer,
-    /// More enrolments were answered than the agencies' lists name.
-    #[error("a stored enrolment answer is in no agency's list")]
-    AnswerWithoutEnrolment,
-    /// A log position has no leaf.
-    #[error("the log has a hole")]
-    LogHole,
-}
-
-/// What a check found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// How many rows there are.
-    pub counts: Counts,
-    /// What disagrees, and how often. Empty for a sound store.
-    pub problems: BTreeMap<Problem, u64>,
-}
-
-impl Report {
-    /// Whether everything agrees.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.problems.is_empty()
-    }
-}
 
 /// Checks a store.
 ///
@@ -188,8 +69,8 @@ pub fn check(
     let head = view
         .row::<Meta>(&meta::HEAD, None)?
         .ok_or_else(|| StoreError::corrupt(Meta::NAME, "the head row is missing"))?;
-    let counts = Counts::default();
-    let mut session = Session { database, view: &view, head, progress, counts, problems: BTreeMap::new() };
+    let (counts, problems) = (Counts::default(), BTreeMap::new());
+    let mut session = Session { database, view: &view, head, progress, counts, problems, ending: 0 };
     let agencies = session.parties()?;
     session.log()?;
     let open = session.cases()?;
@@ -202,6 +83,10 @@ pub fn check(
         session.counts.nonces += 1;
         Ok(())
     })?;
+    session.counters()?;
+    session.codes()?;
+    session.sealed_under_secrets()?;
+    session.expiries()?;
     Ok(Report { counts: session.counts, problems: session.problems })
 }
 
@@ -213,6 +98,8 @@ struct Session<'a> {
     progress: &'a mut dyn FnMut(Progress),
     counts: Counts,
     problems: BTreeMap<Problem, u64>,
+    /// Answers that end: all but those to enrolments.
+    ending: u64,
 }
 
 /// Whom the holders table names, both lists ascending.
@@ -315,11 +202,12 @@ impl Session<'_> {
                 }
                 Holder::Number(number) => {
                     let record = session.database.keys().number_row(&number);
-                    match session.view.row::<Identities>(&record, Some(&number)) {
+                    match session.view.row::<Identities>(&record, Some(&number.digits())) {
                         Ok(None) => session.found(Problem::HolderWithoutIdentity, 1),
                         Ok(Some(found)) => {
                             session
                                 .expect(found.sequence.get() == sequence, Problem::IdentityOfAnotherHolder);
+                            session.secrets_of(&number, &found)?;
                         }
                         Err(_) => session.found(Problem::Unreadable(Identities::NAME), 1),
                     }
@@ -425,6 +313,7 @@ impl Session<'_> {
             answers += u64::from(answer.kind == StatementKind::Enrolment);
             Ok(())
         })?;
+        self.ending = self.counts.requests.saturating_sub(answers);
         let keys = self.database.keys();
         let lists: BTreeMap<[u8; 16], &PartyId> =
             agencies.iter().map(|agency| (keys.party_list(PartyKind::Agency, agency), agency)).collect();

@@ -1,10 +1,13 @@
 //! The counters that every commit carries.
 
 use plinth_identity::id::{CaseId, LogPosition, Sequence};
+use plinth_identity::time::Timestamp;
 
 use crate::fields::{FieldReader, FieldWriter};
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// Written by format 1 of the store: without the last three fields.
+const OLDEST: u8 = 1;
 
 /// Where the store stands: written in the same batch as the rows that it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,14 @@ pub struct Head {
     pub gallery: u64,
     /// People who hold a number.
     pub identities: u64,
+    /// The number that the next message to be delivered gets; the first is 1.
+    pub next_outbox: u64,
+    /// The latest time that any commit was given ([`crate::Staged::set_latest`]); 0 before the first. A clock that shows
+    /// an earlier time has been set back.
+    pub latest: Timestamp,
+    /// Every request whose deadline is before this moment must be refused: the nonce that would tell that it was answered
+    /// already may be gone ([`crate::Staged::reclaim`]). Never moves back; 0 until something is reclaimed.
+    pub reclaimed: Timestamp,
 }
 
 impl Head {
@@ -33,6 +44,9 @@ impl Head {
             next_case: CaseId::new(1),
             gallery: 0,
             identities: 0,
+            next_outbox: 1,
+            latest: Timestamp::from_millis(0),
+            reclaimed: Timestamp::from_millis(0),
         }
     }
 
@@ -42,7 +56,13 @@ impl Head {
         LogPosition::new(self.next_log_position.get().saturating_sub(1))
     }
 
-    /// Format byte 1, then the six counters in the order of the fields, u64 each.
+    /// The same head after a commit at a time.
+    pub(crate) fn at(mut self, now: Option<Timestamp>) -> Self {
+        self.latest = self.latest.max(now.unwrap_or(self.latest));
+        self
+    }
+
+    /// Format byte 2, then the nine fields in their order, u64 each, moments in milliseconds.
     pub(crate) fn encode(&self) -> Vec<u8> {
         FieldWriter::new(FORMAT)
             .number(self.commits)
@@ -51,19 +71,29 @@ impl Head {
             .number(self.next_case.get())
             .number(self.gallery)
             .number(self.identities)
+            .number(self.next_outbox)
+            .number(self.latest.millis())
+            .number(self.reclaimed.millis())
             .finish()
     }
 
+    /// Reads either format. A head of format 1 is as if no message had ever been sent and nothing reclaimed.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
-        let mut fields = FieldReader::new(bytes, FORMAT)?;
-        let head = Self {
+        let (format, mut fields) = FieldReader::of_any(bytes, OLDEST..=FORMAT)?;
+        let mut head = Self {
             commits: fields.number("commits")?,
             next_sequence: Sequence::new(fields.number("next sequence")?),
             next_log_position: LogPosition::new(fields.number("next log position")?),
             next_case: CaseId::new(fields.number("next case")?),
             gallery: fields.number("gallery")?,
             identities: fields.number("identities")?,
+            ..Self::genesis()
         };
+        if format > OLDEST {
+            head.next_outbox = fields.number("next outbox")?;
+            head.latest = Timestamp::from_millis(fields.number("latest")?);
+            head.reclaimed = Timestamp::from_millis(fields.number("reclaimed")?);
+        }
         fields.finish()?;
         Ok(head)
     }
@@ -82,19 +112,38 @@ mod tests {
             next_case: CaseId::new(0x0708),
             gallery: 0x090a,
             identities: 0x0b0c,
+            next_outbox: 0x0d0e,
+            latest: Timestamp::from_millis(0x0f10),
+            reclaimed: Timestamp::from_millis(0x1112),
         };
         let expected = [
-            &[1][..],                        // format
+            &[2][..],                        // format
             &[0, 0, 0, 0, 0, 0, 0x01, 0x02], // commits
             &[0, 0, 0, 0, 0, 0, 0x03, 0x04], // next sequence
             &[0, 0, 0, 0, 0, 0, 0x05, 0x06], // next log position
             &[0, 0, 0, 0, 0, 0, 0x07, 0x08], // next case
             &[0, 0, 0, 0, 0, 0, 0x09, 0x0a], // gallery
             &[0, 0, 0, 0, 0, 0, 0x0b, 0x0c], // identities
+            &[0, 0, 0, 0, 0, 0, 0x0d, 0x0e], // next outbox
+            &[0, 0, 0, 0, 0, 0, 0x0f, 0x10], // latest
+            &[0, 0, 0, 0, 0, 0, 0x11, 0x12], // reclaimed
         ]
         .concat();
         assert_eq!(head.encode(), expected);
         assert_eq!(Head::decode(&expected), Ok(head));
+    }
+
+    #[test]
+    fn a_head_of_the_first_format_is_read_as_one_that_has_reclaimed_nothing() {
+        let head = Head { commits: 3, gallery: 2, ..Head::genesis() };
+        let mut bytes = head.encode();
+        bytes[0] = 1;
+        bytes.truncate(1 + 6 * 8);
+        assert_eq!(Head::decode(&bytes), Ok(head));
+        assert!(Head::decode(&[&bytes[..], &[0; 24]].concat()).is_err());
+        assert!(Head::decode(&bytes[..bytes.len() - 1]).is_err());
+        bytes[0] = 3;
+        assert!(Head::decode(&bytes).is_err());
     }
 
     #[test]

@@ -10,13 +10,18 @@
 //! under. Row keys are keyed hashes or internal sequence numbers. No RocksDB type, iterator or snapshot leaves this
 //! crate, so another engine can stand behind the same face.
 //!
+//! Nonces, answers and one-time codes end. They stand in a queue by their deadlines, and [`Staged::reclaim`] removes what
+//! is due, a little in each step.
+//!
 //! ```text
 //! <store>/PLINTH     format, deployment id and key commitment, in the clear; also the lock of the store
 //! <store>/MARK       the last commit known durable, authenticated, kept apart from the write-ahead log
 //! <store>/rocksdb/   the tables
 //! ```
 
+mod attempts;
 mod backup;
+mod codes;
 mod committed;
 mod database;
 mod error;
@@ -24,13 +29,17 @@ mod fields;
 mod folder;
 mod fsck;
 mod head;
+mod history;
 mod mark;
 mod open;
 mod options;
 mod reader;
+mod reclaim;
 mod staged;
 mod subject;
 mod tables;
+mod upgrade;
+mod virtual_numbers;
 mod writer;
 
 pub use backup::{RestoreReport, backup, restore};

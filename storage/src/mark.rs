@@ -17,7 +17,7 @@ use crate::folder::Folder;
 
 const NAME: &str = "MARK";
 const FORMAT: u8 = 1;
-const PLACE: Place<'static> = Place { table: "mark", key: b"mark", version: 1, number: None };
+const PLACE: Place<'static> = Place { table: "mark", key: b"mark", version: 1, secret: None };
 
 /// Writes the mark, durable on return.
 pub(crate) fn write(folder: &Folder, keys: &KeyRing, commits: u64) -> Result<(), StoreError> {

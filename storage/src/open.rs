@@ -9,12 +9,13 @@ use plinth_identity::keys::{KeyRing, RootKey};
 
 use crate::database::{Database, Rows, View};
 use crate::error::StoreError;
-use crate::folder::{Description, Folder};
+use crate::folder::{self, Description, Folder};
 use crate::head::Head;
 use crate::mark::{self, MarkKeeper};
-use crate::options::StoreOptions;
+use crate::options::{Opening, StoreOptions};
 use crate::reader::Reader;
 use crate::tables::{Table, log, meta};
+use crate::upgrade;
 use crate::writer::Writer;
 
 /// Where the nonces of sealed rows come from: each call must give 24 fresh bytes of a cryptographic generator.
@@ -29,21 +30,25 @@ pub type NonceSource = Box<dyn FnMut() -> [u8; 24] + Send>;
 pub fn create(path: &Path, root: &RootKey, deployment: DeploymentId) -> Result<(), StoreError> {
     let folder = Folder::empty(path)?;
     let keys = Arc::new(KeyRing::derive(root, deployment));
-    let database = Database::open(&folder.tables(), &StoreOptions::default(), Arc::clone(&keys), true)?;
+    let database =
+        Database::open(&folder.tables(), &StoreOptions::default(), Arc::clone(&keys), Opening::Create)?;
     // The first head is the same whenever it is written under these keys, so its fixed nonce seals one content only.
     let head = database.seal::<meta::Meta>(&meta::HEAD, None, &Head::genesis(), [0; 24]);
     let rows = Rows::from([((meta::Meta::NAME, meta::HEAD.to_vec()), Some(head))]);
     database.write(&rows, Vec::new())?;
     drop(database);
     mark::write(&folder, &keys, Head::genesis().commits)?;
-    folder.describe(&Description { deployment, commitment: keys.commitment() })
+    folder.describe(&Description { format: folder::FORMAT, deployment, commitment: keys.commitment() })
 }
 
-/// Opens a store and checks it, creating nothing.
+/// Opens a store and checks it, creating nothing but the tables that a store of an older format lacks.
 ///
 /// Checked are the format, the lock, the commitment to the root key, that the tables hold every commit that the
 /// high-water mark witnesses, and that the log ends where the head says. The store stays locked until the writer and
 /// every clone of the reader are dropped.
+///
+/// A store of an older format is brought to the newest on the way (its new tables are made empty, and its nonces and answers are
+/// entered for reclaiming), after which the older program refuses it as of another version.
 ///
 /// # Errors
 /// Every variant of [`StoreError`] but `NotEmpty`; each says what to do next.
@@ -61,8 +66,16 @@ pub fn open(
         return Err(StoreError::WrongRootKey);
     }
     let mark = mark::read(&folder, &keys)?;
-    let database = Database::open(&folder.tables(), options, Arc::clone(&keys), false)?;
+    let opening = upgrade::opening(&description);
+    let database = Database::open(&folder.tables(), options, Arc::clone(&keys), opening)?;
     let head = checked_head(&database.live(), mark)?;
+    let lock = match opening {
+        Opening::Upgrade => {
+            upgrade::fill(&database)?;
+            folder.describe_again(&upgrade::described(&description))?
+        }
+        Opening::Create | Opening::Existing => lock,
+    };
     let keeper = MarkKeeper::start(folder, keys, mark, options.mark_interval)?;
     // The mark may have lagged behind a crash; what was found now is what must be found from now on.
     keeper.advance(head.commits);

@@ -7,7 +7,8 @@ use rocksdb::{
     LogLevel, Options, ReadOptions, WriteOptions,
 };
 
-use crate::tables::{FAMILIES, postings};
+use crate::tables::outbox::Outbox;
+use crate::tables::{self, Table, expiries, postings};
 
 const MIB: usize = 1 << 20;
 
@@ -29,13 +30,25 @@ impl Default for StoreOptions {
     }
 }
 
+/// What opening a database may bring into being.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// The database itself, which must not exist.
+    Create,
+    /// Nothing: every table must be there.
+    Existing,
+    /// The tables that a later format added.
+    Upgrade,
+}
+
 /// Options of the database as a whole.
-pub(crate) fn database(options: &StoreOptions, create: bool) -> Options {
+pub(crate) fn database(options: &StoreOptions, opening: Opening) -> Options {
     let mut db = Options::default();
     // Only `create` may bring a database into being: a mistyped path must not start an empty nation.
-    db.create_if_missing(create);
-    db.create_missing_column_families(create);
-    db.set_error_if_exists(create);
+    db.create_if_missing(opening == Opening::Create);
+    db.set_error_if_exists(opening == Opening::Create);
+    // A table that has vanished must not come back empty.
+    db.create_missing_column_families(opening != Opening::Existing);
     // Point-in-time recovery, the default, drops every record after a flipped bit and opens without a word. This mode
     // forgives only an unfinished record at the end, which nobody was answered for, and refuses anything else.
     db.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
@@ -67,7 +80,7 @@ pub(crate) fn database(options: &StoreOptions, create: bool) -> Options {
 pub(crate) fn families(options: &StoreOptions) -> Vec<ColumnFamilyDescriptor> {
     // 0: the cache finds its own entry size. This kind takes no lock on a hit, and one search makes thousands.
     let cache = Cache::new_hyper_clock_cache(options.cache_bytes, 0);
-    FAMILIES.into_iter().map(|name| ColumnFamilyDescriptor::new(name, family(name, &cache))).collect()
+    tables::families().map(|name| ColumnFamilyDescriptor::new(name, family(name, &cache))).collect()
 }
 
 fn family(name: &str, cache: &Cache) -> Options {
@@ -90,6 +103,11 @@ fn family(name: &str, cache: &Cache) -> Options {
         table.set_memtable_prefix_bloom_ratio(0.1);
         table.set_memtable_whole_key_filtering(true);
         blocks.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
+    }
+    if name == expiries::NAME || name == Outbox::NAME {
+        // Queues: rows are put at one end and deleted at the other. A file in which half of 4,096 neighbours are
+        // deletions is compacted soon, or every look at the head of the queue would step over the dead.
+        table.add_compact_on_deletion_collector_factory(4096, 2048, 0.5);
     }
     table.set_block_based_table_factory(&blocks);
     table

@@ -65,7 +65,7 @@ impl Reader {
 
     /// The record of the person who holds a number.
     pub fn identity(&self, number: &IdentityNumber) -> Result<Option<IdentityRecord>, StoreError> {
-        self.shared.database.live().row::<Identities>(&self.keys().number_row(number), Some(number))
+        self.shared.database.live().row::<Identities>(&self.keys().number_row(number), Some(&number.digits()))
     }
 
     /// Who stands behind a gallery row.
@@ -212,11 +212,11 @@ impl Reader {
         Ok(tally(votes))
     }
 
-    fn row<T: Table>(&self, key: &T::Key) -> Result<Option<T::Value>, StoreError> {
+    pub(crate) fn row<T: Table>(&self, key: &T::Key) -> Result<Option<T::Value>, StoreError> {
         self.shared.database.live().row::<T>(key, None)
     }
 
-    fn rows_from<T: Table<Key = [u8; 8]>, R>(
+    pub(crate) fn rows_from<T: Table<Key = [u8; 8]>, R>(
         &self,
         from: u64,
         limit: usize,

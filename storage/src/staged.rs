@@ -9,6 +9,7 @@ use plinth_identity::id::{CaseId, LogPosition, Nonce, PartyId, RequestId, Sequen
 use plinth_identity::identity_record::IdentityRecord;
 use plinth_identity::number::IdentityNumber;
 use plinth_identity::party::{Party, PartyKind};
+use plinth_identity::time::Timestamp;
 
 use crate::database::{Rows, View};
 use crate::error::StoreError;
@@ -41,12 +42,14 @@ pub(crate) enum Condition {
 /// [`crate::Writer::commit`] writes the step only if none of them has changed since. Puts cannot fail; nothing reaches
 /// the store before the commit, and dropping the step forgets it.
 pub struct Staged {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// The store's head when staging began.
     base: Head,
     /// The head that the commit will write.
-    head: Head,
-    rows: Rows,
+    pub(crate) head: Head,
+    /// The time of the step. It goes into the head with whatever else is written, and is alone no reason to write.
+    pub(crate) latest: Option<Timestamp>,
+    pub(crate) rows: Rows,
     postings: Vec<Posting>,
     conditions: BTreeMap<(&'static str, Vec<u8>), Condition>,
     /// Rows that must be absent although nobody looked.
@@ -57,6 +60,7 @@ pub struct Staged {
 pub(crate) struct Step {
     pub(crate) base: Head,
     pub(crate) head: Head,
+    pub(crate) latest: Option<Timestamp>,
     pub(crate) rows: Rows,
     pub(crate) postings: Vec<Posting>,
     pub(crate) conditions: BTreeMap<(&'static str, Vec<u8>), Condition>,
@@ -70,6 +74,7 @@ impl Staged {
             shared,
             base,
             head: base,
+            latest: None,
             rows: Rows::new(),
             postings: Vec::new(),
             conditions: BTreeMap::new(),
@@ -82,8 +87,8 @@ impl Staged {
     }
 
     pub(crate) fn into_step(self) -> Step {
-        let Self { shared: _, base, head, rows, postings, conditions, unseen } = self;
-        Step { base, head, rows, postings, conditions, unseen }
+        let Self { shared: _, base, head, latest, rows, postings, conditions, unseen } = self;
+        Step { base, head, latest, rows, postings, conditions, unseen }
     }
 
     /// Whether committing would write nothing.
@@ -95,7 +100,13 @@ impl Staged {
     /// The head as this step leaves it, but for the number of commits.
     #[must_use]
     pub fn head(&self) -> Head {
-        self.head
+        self.head.at(self.latest)
+    }
+
+    /// Tells the store the time of this step, which the head keeps as the latest if it is. A step that writes nothing
+    /// still writes nothing.
+    pub fn set_latest(&mut self, now: Timestamp) {
+        self.latest = self.latest.max(Some(now));
     }
 
     /// Whether somebody holds the number.
@@ -107,7 +118,7 @@ impl Staged {
     /// The record of the person who holds a number.
     pub fn identity(&mut self, number: &IdentityNumber) -> Result<Option<IdentityRecord>, StoreError> {
         let key = self.shared.database.keys().number_row(number);
-        self.row::<Identities>(&key, Some(number))
+        self.row::<Identities>(&key, Some(&number.digits()))
     }
 
     /// Who stands behind a gallery row.
@@ -188,13 +199,13 @@ impl Staged {
         let key = self.shared.database.keys().number_row(number);
         self.unseen.push((Identities::NAME, key.to_vec()));
         self.head.identities = self.head.identities.saturating_add(1);
-        self.put::<Identities>(&key, Some(number), record);
+        self.put::<Identities>(&key, Some(&number.digits()), record);
     }
 
     /// Replaces the record of a person who holds the number already.
     pub fn replace_identity(&mut self, number: &IdentityNumber, record: &IdentityRecord) {
         let key = self.shared.database.keys().number_row(number);
-        self.put::<Identities>(&key, Some(number), record);
+        self.put::<Identities>(&key, Some(&number.digits()), record);
     }
 
     /// Adds a person to the gallery: original records, features, and a posting for each token of the features. The commit
@@ -266,20 +277,20 @@ impl Staged {
         self.put::<Parties>(&key, None, party);
     }
 
-    fn put<T: Table>(&mut self, key: &T::Key, number: Option<&IdentityNumber>, value: &T::Value) {
-        let sealed = self.shared.database.seal::<T>(key, number, value, self.shared.nonce());
+    pub(crate) fn put<T: Table>(&mut self, key: &T::Key, secret: Option<&[u8]>, value: &T::Value) {
+        let sealed = self.shared.database.seal::<T>(key, secret, value, self.shared.nonce());
         self.rows.insert((T::NAME, key.as_ref().to_vec()), Some(sealed));
     }
 
-    fn row<T: Table>(
+    pub(crate) fn row<T: Table>(
         &mut self,
         key: &T::Key,
-        number: Option<&IdentityNumber>,
+        secret: Option<&[u8]>,
     ) -> Result<Option<T::Value>, StoreError> {
         let Some(sealed) = self.sealed(T::NAME, key.as_ref())? else {
             return Ok(None);
         };
-        self.shared.database.unseal::<T>(key, number, &sealed).map(Some)
+        self.shared.database.unseal::<T>(key, secret, &sealed).map(Some)
     }
 
     /// The row as this step sees it. The first look at a row of the store is remembered as a condition.

@@ -1,10 +1,12 @@
-//! The person behind a number, or somebody in their place.
+//! The person behind a number or a virtual number, or somebody in their place.
 
+use std::hint::black_box;
 use std::ops::ControlFlow;
 
 use plinth_identity::gallery::{FeatureRow, Holder};
 use plinth_identity::identity_record::IdentityRecord;
-use plinth_identity::number::IdentityNumber;
+use plinth_identity::number::{Identifier, IdentityNumber};
+use plinth_identity::virtual_number::{VirtualNumber, VirtualNumberRow};
 
 use crate::database::View;
 use crate::error::StoreError;
@@ -13,6 +15,7 @@ use crate::tables::Table;
 use crate::tables::features::Features;
 use crate::tables::holders::Holders;
 use crate::tables::identities::Identities;
+use crate::tables::virtual_numbers::VirtualNumbers;
 
 /// Whom an authentication is compared with.
 pub struct SubjectRow {
@@ -22,27 +25,48 @@ pub struct SubjectRow {
     pub features: FeatureRow,
     /// Whether this is the holder of the number asked for. If not, it is a stand-in, and the answer is no.
     pub present: bool,
+    /// The holder's number, if the holder is present.
+    pub number: Option<IdentityNumber>,
+    /// The virtual number's own row, if a virtual number was asked for that was ever given. It may say that the virtual
+    /// number cannot be used any more.
+    pub virtual_row: Option<VirtualNumberRow>,
 }
 
 impl Reader {
-    /// The holder of a number, or for an unknown number a stand-in: a real person chosen by a keyed hash of the number,
-    /// the same one each time.
+    /// The holder of a number or of a virtual number, or for an unknown one a stand-in: a real person chosen by a keyed
+    /// hash of its digits, the same one each time.
     ///
-    /// Known and unknown numbers cost the same: the number's own row and the stand-in's row are both fetched, one of
-    /// them is opened, and one features row is fetched and opened. What is left is that fetching an absent row may be
-    /// answered by a filter in memory. Nothing is returned only while nobody holds a number at all.
-    pub fn subject(&self, number: &IdentityNumber) -> Result<Option<SubjectRow>, StoreError> {
+    /// Known and unknown cost the same: the number's own row, or its neighbour in the table, and the stand-in's row are
+    /// both fetched, one of them is opened, and one features row is fetched and opened. A virtual number costs one row
+    /// more, fetched and opened, for one that was never given too. Nothing is returned only while nobody holds a number at all.
+    pub fn subject(&self, identifier: &Identifier) -> Result<Option<SubjectRow>, StoreError> {
         let view = self.shared.database.live();
-        let own_key = self.keys().number_row(number);
-        let own = view.bytes(Identities::NAME, &own_key)?;
-        let Some(decoy) = self.decoy(&view, number)? else {
+        // Sequence numbers begin at 1.
+        let given = self.head().next_sequence.get().saturating_sub(1);
+        if given == 0 {
+            return Ok(None);
+        }
+        let place = self.keys().decoy(identifier.digits(), given).saturating_add(1);
+        let (virtual_row, number, own_key) = match identifier {
+            Identifier::Number(number) => (None, Some(*number), self.keys().number_row(number)),
+            Identifier::Virtual(asked) => match self.virtual_row(&view, asked, place)? {
+                Some(row) => (Some(row), Some(row.number), self.keys().number_row(&row.number)),
+                // A key under which no record can stand: the fetch is made, and finds nothing.
+                None => (None, None, self.keys().virtual_row(asked)),
+            },
+        };
+        let own = view.bytes_or_neighbour(Identities::NAME, &own_key)?.zip(number);
+        let Some(decoy) = first_number_around(&view, place)? else {
             return Ok(None);
         };
         let decoy_key = self.keys().number_row(&decoy);
         let decoy_row = view.bytes(Identities::NAME, &decoy_key)?;
-        let (present, number, key, sealed) = match (own, decoy_row) {
-            (Some(own), Some(_)) => (true, number, own_key, own),
-            (None, Some(decoy_row)) => (false, &decoy, decoy_key, decoy_row),
+        let (present, holder, key, sealed) = match (own, decoy_row) {
+            (Some((own, number)), Some(_)) => (true, number, own_key, own),
+            (None, Some(_)) if virtual_row.is_some() => {
+                return Err(StoreError::corrupt(VirtualNumbers::NAME, "the holder has no record"));
+            }
+            (None, Some(decoy_row)) => (false, decoy, decoy_key, decoy_row),
             (_, None) => {
                 return Err(StoreError::corrupt(
                     Identities::NAME,
@@ -50,26 +74,34 @@ impl Reader {
                 ));
             }
         };
-        let record = self.shared.database.unseal::<Identities>(&key, Some(number), &sealed)?;
+        let record = self.shared.database.unseal::<Identities>(&key, Some(&holder.digits()), &sealed)?;
         let features = view
             .row::<Features>(&record.sequence.get().to_be_bytes(), None)?
             .ok_or_else(|| StoreError::corrupt(Features::NAME, "a person with a number has no features"))?;
-        Ok(Some(SubjectRow { record, features, present }))
+        Ok(Some(SubjectRow { record, features, present, number: present.then_some(holder), virtual_row }))
     }
 
-    /// The first holder of a number at or after a place in the gallery that a keyed hash of the number chooses, wrapping
-    /// around at the end.
-    fn decoy(&self, view: &View<'_>, number: &IdentityNumber) -> Result<Option<IdentityNumber>, StoreError> {
-        // Sequence numbers begin at 1.
-        let given = self.head().next_sequence.get().saturating_sub(1);
-        if given == 0 {
-            return Ok(None);
+    /// The row of a virtual number. For one that was never given, a row of the gallery's holders, which is about as long,
+    /// is fetched and opened in its place.
+    fn virtual_row(
+        &self,
+        view: &View<'_>,
+        number: &VirtualNumber,
+        place: u64,
+    ) -> Result<Option<VirtualNumberRow>, StoreError> {
+        let row = view.row::<VirtualNumbers>(&self.keys().virtual_row(number), Some(&number.digits()))?;
+        if row.is_none() {
+            black_box(view.row::<Holders>(&place.to_be_bytes(), None)?);
         }
-        let start = self.keys().decoy(number, given).saturating_add(1);
-        match first_number(view, start)? {
-            Some(found) => Ok(Some(found)),
-            None => first_number(view, 1),
-        }
+        Ok(row)
+    }
+}
+
+/// The first holder of a number at or after a place in the gallery, wrapping around at the end.
+fn first_number_around(view: &View<'_>, place: u64) -> Result<Option<IdentityNumber>, StoreError> {
+    match first_number(view, place)? {
+        Some(found) => Ok(Some(found)),
+        None => first_number(view, 1),
     }
 }
 

@@ -75,7 +75,7 @@ impl Writer {
         if nothing {
             return Ok(());
         }
-        let mut head = if step.head == step.base { current } else { step.head };
+        let mut head = if step.head == step.base { current } else { step.head }.at(step.latest);
         head.commits = current.commits.saturating_add(1);
         let sealed = self.shared.database.seal::<meta::Meta>(&meta::HEAD, None, &head, self.shared.nonce());
         step.rows.insert((meta::Meta::NAME, meta::HEAD.to_vec()), Some(sealed));

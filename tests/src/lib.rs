@@ -13,11 +13,15 @@ use plinth_client::{
     Administrator, Agency, AuthenticationDraft, Connection, EnrolmentDraft, RelyingParty, Retry, Trust,
 };
 use plinth_identity::application::FingerSample;
-use plinth_identity::demographics::{DateOfBirth, DemographicClaim, Demographics, Gender, Name};
+use plinth_identity::demographics::{
+    DateOfBirth, DemographicClaim, Demographics, Gender, Name, NameClaim, Strategy,
+};
 use plinth_identity::dsse::SigningKey;
 use plinth_identity::id::PartyId;
-use plinth_identity::number::IdentityNumber;
-use plinth_identity::party::{FactorSet, Party, PartyKind, PartyStatus, RelyingPartyPolicy};
+use plinth_identity::number::Identifier;
+use plinth_identity::party::{
+    Factor, FactorSet, Party, PartyKind, PartyStatus, Quotas, ReasonView, RelyingPartyPolicy,
+};
 use plinth_identity::time::Timestamp;
 use plinth_server::Running;
 use plinth_server::clock::{Clock as _, ManualClock};
@@ -131,11 +135,23 @@ impl World {
         Agency::new(self.connect().await, party_id(name), key, self.trust.clone()).with_retry(Retry::none())
     }
 
-    /// Registers a relying party that may use every factor, and connects it.
+    /// Registers a relying party that may use every factor that can be matched, and connects it.
     pub async fn relying_party(&self, name: &str, sees_reasons: bool) -> RelyingParty {
-        let key = Arc::new(signing_key(name_seed(name)));
-        self.register(party(PartyKind::RelyingParty, name, &key, FactorSet::ALL, sees_reasons)).await;
+        self.relying_party_with(name, policy(matchable(), sees_reasons)).await
+    }
+
+    /// Registers a relying party with a policy of the test's own, and connects it.
+    pub async fn relying_party_with(&self, name: &str, policy: RelyingPartyPolicy) -> RelyingParty {
+        let key = signing_key(name_seed(name));
+        let party = party(PartyKind::RelyingParty, name, &key, FactorSet::EMPTY, false);
+        self.register(Party { policy, ..party }).await;
         self.relying_party_again(name).await
+    }
+
+    /// Registers a relying party through which people reach their own records, and connects it. It sees every reason.
+    pub async fn resident_agent(&self, name: &str) -> RelyingParty {
+        let policy = RelyingPartyPolicy { resident_agent: true, ..policy(matchable(), true) };
+        self.relying_party_with(name, policy).await
     }
 
     /// A further connection of a relying party that is registered already.
@@ -162,8 +178,33 @@ pub fn party(kind: PartyKind, name: &str, key: &SigningKey, factors: FactorSet, 
         valid_from: START,
         valid_until: START.plus_millis(365 * 24 * 3_600_000),
         status: PartyStatus::Active,
-        policy: RelyingPartyPolicy { factors, sees_reasons },
+        policy: policy(factors, sees_reasons),
     }
+}
+
+/// A policy with these factors, matched in every way that there is, that no quota gets in the way of.
+#[must_use]
+pub fn policy(factors: FactorSet, sees_reasons: bool) -> RelyingPartyPolicy {
+    const PLENTY: u32 = 1_000_000;
+    RelyingPartyPolicy {
+        factors,
+        partial_matching: true,
+        full_address: true,
+        reasons: if sees_reasons { ReasonView::All } else { ReasonView::None },
+        quotas: Quotas {
+            requests_per_second: PLENTY,
+            burst: PLENTY,
+            numbers_per_day: PLENTY,
+            failure_percent: 100,
+        },
+        ..RelyingPartyPolicy::default()
+    }
+}
+
+/// Every factor that the service can match: all but irises and faces.
+#[must_use]
+pub fn matchable() -> FactorSet {
+    FactorSet::ALL.iter().filter(|factor| !matches!(factor, Factor::Iris | Factor::Face)).collect()
 }
 
 /// A party's id.
@@ -210,6 +251,9 @@ pub fn demographics(name: &str) -> Demographics {
         name: Name::parse(name).unwrap(),
         date_of_birth: DateOfBirth::parse("1990-04-17").unwrap(),
         gender: Gender::Female,
+        phone: None,
+        email: None,
+        address: None,
     }
 }
 
@@ -225,15 +269,21 @@ pub fn enrolment(name: &str, person: u64, capture: u32, positions: &[FingerPosit
     }
 }
 
-/// A question about a number: whether it belongs to someone of this name.
+/// A question about a number or virtual number: whether it belongs to someone of this name.
 #[must_use]
-pub fn question(number: IdentityNumber, name: &str) -> AuthenticationDraft {
+pub fn question(number: impl Into<Identifier>, name: &str) -> AuthenticationDraft {
     AuthenticationDraft {
-        number,
-        claim: DemographicClaim { name: Some(Name::parse(name).unwrap()), ..DemographicClaim::default() },
-        fingers: Vec::new(),
+        claim: named(name),
         purpose: "account opening".to_owned(),
+        ..AuthenticationDraft::new(number)
     }
+}
+
+/// The claim of a name, compared exactly.
+#[must_use]
+pub fn named(name: &str) -> DemographicClaim {
+    let name = NameClaim { name: Name::parse(name).unwrap(), strategy: Strategy::Exact };
+    DemographicClaim { name: Some(name), ..DemographicClaim::default() }
 }
 
 /// The `plinth` binary of this build, for tests that need a process of its own.

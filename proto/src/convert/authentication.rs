@@ -1,32 +1,35 @@
-//! Bodies of the authentication service.
+//! Authentications: is this person who they say?
 
-use plinth_identity::authentication::{AuthenticationRequest, Verdict};
-use plinth_identity::demographics::DemographicClaim;
+use plinth_identity::authentication::AuthenticationRequest;
 use plinth_identity::dsse::Verified;
 use plinth_identity::field::FieldViolation;
-use plinth_identity::id::RelyingPartyToken;
-use plinth_identity::number::IdentityNumber;
-use plinth_identity::party::{Factor, FactorSet};
-use plinth_identity::reason::Reason;
 use plinth_identity::statement::AuthenticationStatement;
 use prost::Message;
 
+use super::decode_body;
 use super::header::{
     encode_request_header, encode_statement_header, party_id, request_header, statement_header,
 };
-use super::person::{encode_fingers, fingers};
-use super::{decode_body, exact_bytes};
+use super::presentation::{encode_evidence, evidence, identifier};
+use super::verdict::{encode_reason, encode_token, encode_verdict, reason, token, verdict};
 use crate::authentication::v1;
 
-/// The bytes of an authentication request, for the relying party to sign.
+/// The bytes of an authentication request, for the relying party to sign. Samples of irises and faces are not kept in
+/// the domain, so none are among them.
 #[must_use]
 pub fn encode_authentication_request(request: &AuthenticationRequest) -> Vec<u8> {
+    let v1::Presentation { claim, fingers, declared, one_time_code, irises, faces } =
+        encode_evidence(&request.evidence);
     v1::AuthenticationRequest {
         header: Some(encode_request_header(&request.header)),
-        number: request.number.reveal(),
-        claim: Some((&request.claim).into()),
-        fingers: request.fingers.as_ref().map(encode_fingers).unwrap_or_default(),
-        declared: encode_factors(request.declared),
+        number: request.identifier.reveal(),
+        claim,
+        fingers,
+        declared,
+        one_time_code,
+        irises,
+        faces,
+        buffered: request.buffered,
     }
     .encode_to_vec()
 }
@@ -45,33 +48,30 @@ impl TryFrom<v1::AuthenticationRequest> for AuthenticationRequest {
 
     fn try_from(wire: v1::AuthenticationRequest) -> Result<Self, FieldViolation> {
         let header = request_header(wire.header)?;
-        let number = IdentityNumber::parse(&wire.number).map_err(|_| {
-            FieldViolation::malformed(
-                "number",
-                "must be an identity number: 12 digits with a right check digit",
-            )
+        let identifier = identifier(&wire.number)?;
+        let evidence = evidence(v1::Presentation {
+            claim: wire.claim,
+            fingers: wire.fingers,
+            declared: wire.declared,
+            one_time_code: wire.one_time_code,
+            irises: wire.irises,
+            faces: wire.faces,
         })?;
-        let claim = DemographicClaim::try_from(wire.claim.unwrap_or_default())
-            .map_err(|violation| violation.at("claim"))?;
-        let fingers = if wire.fingers.is_empty() { None } else { Some(fingers(wire.fingers)?) };
-        Self::new(header, number, claim, fingers, factors(&wire.declared, "declared")?)
+        Ok(Self::new(header, wire.buffered, identifier, evidence))
     }
 }
 
 /// The bytes of an authentication statement, for the service to sign. For one relying party every "no" has the same
-/// length: fields have fixed widths, the token is in a "yes" only, and the reason is in every "no" or in none.
+/// length: fields have fixed widths, the token is in a "yes" only, and the reason's field is in every "no".
 #[must_use]
 pub fn encode_authentication_statement(statement: &AuthenticationStatement) -> Vec<u8> {
-    let verdict = match statement.verdict {
-        Verdict::Yes => v1::Verdict::Yes,
-        Verdict::No => v1::Verdict::No,
-    };
     v1::AuthenticationStatement {
         header: Some(encode_statement_header(&statement.header)),
         relying_party: statement.relying_party.as_str().to_owned(),
-        verdict: verdict.into(),
-        reason: statement.reason.map_or(0, |reason| reason.code().into()),
-        token: statement.token.as_ref().map(|token| token.as_bytes().to_vec()).unwrap_or_default(),
+        verdict: encode_verdict(statement.verdict),
+        reason: encode_reason(statement.verdict, statement.reason),
+        token: encode_token(statement.token.as_ref()),
+        buffered: statement.buffered,
     }
     .encode_to_vec()
 }
@@ -92,62 +92,14 @@ impl TryFrom<v1::AuthenticationStatement> for AuthenticationStatement {
     type Error = FieldViolation;
 
     fn try_from(wire: v1::AuthenticationStatement) -> Result<Self, FieldViolation> {
-        let (verdict, token) = match v1::Verdict::try_from(wire.verdict) {
-            Ok(v1::Verdict::Yes) if wire.reason != 0 => {
-                return Err(FieldViolation::malformed("reason", "belongs to a no only"));
-            }
-            Ok(v1::Verdict::Yes) => {
-                (Verdict::Yes, Some(RelyingPartyToken::from_bytes(exact_bytes(&wire.token, "token")?)))
-            }
-            Ok(v1::Verdict::No) if !wire.token.is_empty() => {
-                return Err(FieldViolation::malformed("token", "belongs to a yes only"));
-            }
-            Ok(v1::Verdict::No) => (Verdict::No, None),
-            Ok(v1::Verdict::Unspecified) | Err(_) => {
-                return Err(FieldViolation::malformed("verdict", "must be yes or no"));
-            }
-        };
+        let verdict = verdict(wire.verdict)?;
         Ok(Self {
             header: statement_header(wire.header)?,
             relying_party: party_id(&wire.relying_party, "relying_party")?,
             verdict,
-            reason: u16::try_from(wire.reason).ok().and_then(Reason::from_code),
-            token,
+            reason: reason(verdict, wire.reason)?,
+            token: token(verdict, &wire.token)?,
+            buffered: wire.buffered,
         })
     }
-}
-
-/// A set of factors from a list that names each once.
-pub(super) fn factors(wire: &[i32], field: &str) -> Result<FactorSet, FieldViolation> {
-    let mut set = FactorSet::EMPTY;
-    for (index, factor) in wire.iter().enumerate() {
-        let factor = match v1::Factor::try_from(*factor) {
-            Ok(v1::Factor::Fingerprint) => Factor::Fingerprint,
-            Ok(v1::Factor::Name) => Factor::Name,
-            Ok(v1::Factor::DateOfBirth) => Factor::DateOfBirth,
-            Ok(v1::Factor::Gender) => Factor::Gender,
-            Ok(v1::Factor::Unspecified) | Err(_) => {
-                return Err(FieldViolation::malformed(
-                    format!("{field}[{index}]"),
-                    "must be one of the factors",
-                ));
-            }
-        };
-        if set.contains(factor) {
-            return Err(FieldViolation::malformed(format!("{field}[{index}]"), "is named twice"));
-        }
-        set = set.with(factor);
-    }
-    Ok(set)
-}
-
-pub(super) fn encode_factors(set: FactorSet) -> Vec<i32> {
-    set.iter()
-        .map(|factor| match factor {
-            Factor::Fingerprint => v1::Factor::Fingerprint.into(),
-            Factor::Name => v1::Factor::Name.into(),
-            Factor::DateOfBirth => v1::Factor::DateOfBirth.into(),
-            Factor::Gender => v1::Factor::Gender.into(),
-        })
-        .collect()
 }

@@ -41,7 +41,9 @@ pub fn encode_service_info(info: &ServiceInfo) -> Vec<u8> {
             max_message_bytes: info.limits.max_message_bytes,
             live_window_ms: info.limits.live_window_ms,
             max_ahead_ms: info.limits.max_ahead_ms,
+            buffered_window_ms: info.limits.buffered_window_ms,
         }),
+        delivery_key: info.delivery_key.to_bytes().to_vec(),
     }
     .encode_to_vec()
 }
@@ -90,7 +92,9 @@ impl TryFrom<v1::ServiceInfo> for ServiceInfo {
                 max_message_bytes: limits.max_message_bytes,
                 live_window_ms: limits.live_window_ms,
                 max_ahead_ms: limits.max_ahead_ms,
+                buffered_window_ms: limits.buffered_window_ms,
             },
+            delivery_key: public_key(&wire.delivery_key, "delivery_key")?,
         })
     }
 }
@@ -109,9 +113,7 @@ fn keys(wire: &[v1::PublicKey], current: u32) -> Result<Vec<PublicKey>, FieldVio
                 "must be consecutive up to the current epoch",
             ));
         }
-        let field = format!("keys[{index}].key");
-        let parsed = PublicKey::from_bytes(&exact_bytes(&key.key, &field)?)
-            .map_err(|_| FieldViolation::malformed(field, "must be a sound Ed25519 public key"))?;
+        let parsed = public_key(&key.key, &format!("keys[{index}].key"))?;
         if key.keyid != parsed.key_id().to_string() {
             return Err(FieldViolation::malformed(
                 format!("keys[{index}].keyid"),
@@ -121,4 +123,9 @@ fn keys(wire: &[v1::PublicKey], current: u32) -> Result<Vec<PublicKey>, FieldVio
         keys.push(parsed);
     }
     Ok(keys)
+}
+
+fn public_key(wire: &[u8], field: &str) -> Result<PublicKey, FieldViolation> {
+    PublicKey::from_bytes(&exact_bytes(wire, field)?)
+        .map_err(|_| FieldViolation::malformed(field, "must be a sound Ed25519 public key"))
 }

@@ -7,13 +7,22 @@
 
 pub mod authentication;
 mod case;
+mod claim;
 pub mod enrolment;
 pub mod envelope;
 pub mod evidence;
+mod factor;
 mod header;
+mod history;
+pub mod otp;
 mod page;
+mod party;
 mod person;
+pub mod personal_data;
+mod presentation;
 pub mod registry;
+pub mod resident;
+mod verdict;
 
 pub use header::request_header;
 pub use page::Page;

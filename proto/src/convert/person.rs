@@ -1,11 +1,16 @@
-//! Fingers and demographic attributes.
+//! Fingers, irises, faces and demographic attributes.
 
 use plinth_identity::application::{FingerPosition, FingerSample, Fingers};
-use plinth_identity::demographics::{DateOfBirth, DemographicClaim, Demographics, Gender, Name};
+use plinth_identity::demographics::{
+    Address, AddressFields, DateOfBirth, Demographics, Email, Gender, Name, Phone,
+};
+use plinth_identity::evidence::IrisEye;
 use plinth_identity::field::FieldViolation;
 
-use crate::authentication::v1::DemographicClaim as WireClaim;
 use crate::person::v1;
+
+/// Bytes of the record of an iris or a face at most.
+pub(super) const MAX_TEMPLATE_BYTES: usize = 65_536;
 
 impl TryFrom<v1::Demographics> for Demographics {
     type Error = FieldViolation;
@@ -13,7 +18,14 @@ impl TryFrom<v1::Demographics> for Demographics {
     fn try_from(wire: v1::Demographics) -> Result<Self, FieldViolation> {
         let gender =
             gender(wire.gender)?.ok_or_else(|| FieldViolation::malformed("gender", "is required"))?;
-        Ok(Self { name: name(&wire.name)?, date_of_birth: date_of_birth(&wire.date_of_birth)?, gender })
+        Ok(Self {
+            name: name(&wire.name)?,
+            date_of_birth: date_of_birth(&wire.date_of_birth)?,
+            gender,
+            phone: wire.phone.as_deref().map(phone).transpose()?,
+            email: wire.email.as_deref().map(email).transpose()?,
+            address: wire.address.map(address).transpose()?,
+        })
     }
 }
 
@@ -23,28 +35,44 @@ impl From<&Demographics> for v1::Demographics {
             name: demographics.name.as_str().to_owned(),
             date_of_birth: demographics.date_of_birth.reveal(),
             gender: v1::Gender::from(demographics.gender).into(),
+            phone: demographics.phone.as_ref().map(|phone| phone.as_str().to_owned()),
+            email: demographics.email.as_ref().map(|email| email.as_str().to_owned()),
+            address: demographics.address.as_ref().map(Into::into),
         }
     }
 }
 
-impl TryFrom<WireClaim> for DemographicClaim {
+impl TryFrom<v1::Address> for Address {
     type Error = FieldViolation;
 
-    fn try_from(wire: WireClaim) -> Result<Self, FieldViolation> {
-        Ok(Self {
-            name: wire.name.as_deref().map(name).transpose()?,
-            date_of_birth: wire.date_of_birth.as_deref().map(date_of_birth).transpose()?,
-            gender: gender(wire.gender)?,
+    fn try_from(wire: v1::Address) -> Result<Self, FieldViolation> {
+        Self::new(AddressFields {
+            care_of: wire.care_of,
+            house: wire.house,
+            street: wire.street,
+            landmark: wire.landmark,
+            locality: wire.locality,
+            district: wire.district,
+            state: wire.state,
+            postcode: wire.postcode,
+            country: wire.country,
         })
     }
 }
 
-impl From<&DemographicClaim> for WireClaim {
-    fn from(claim: &DemographicClaim) -> Self {
+impl From<&Address> for v1::Address {
+    fn from(address: &Address) -> Self {
+        let fields = address.fields();
         Self {
-            name: claim.name.as_ref().map(|name| name.as_str().to_owned()),
-            date_of_birth: claim.date_of_birth.map(|date| date.reveal()),
-            gender: claim.gender.map_or(v1::Gender::Unspecified, v1::Gender::from).into(),
+            care_of: fields.care_of,
+            house: fields.house,
+            street: fields.street,
+            landmark: fields.landmark,
+            locality: fields.locality,
+            district: fields.district,
+            state: fields.state,
+            postcode: fields.postcode,
+            country: fields.country,
         }
     }
 }
@@ -83,12 +111,58 @@ pub(super) fn encode_fingers(fingers: &Fingers) -> Vec<v1::FingerSample> {
         .collect()
 }
 
-fn name(text: &str) -> Result<Name, FieldViolation> {
+/// The eyes of a request's irises. The records are checked for their size and dropped: nothing here can compare them.
+pub(super) fn irises(wire: &[v1::IrisSample]) -> Result<Vec<IrisEye>, FieldViolation> {
+    let eye = |(index, sample): (usize, &v1::IrisSample)| {
+        template(&sample.template, "irises", index)?;
+        match v1::IrisEye::try_from(sample.eye) {
+            Ok(v1::IrisEye::Unspecified) => Ok(IrisEye::Unknown),
+            Ok(v1::IrisEye::Right) => Ok(IrisEye::Right),
+            Ok(v1::IrisEye::Left) => Ok(IrisEye::Left),
+            Err(_) => Err(FieldViolation::malformed(
+                format!("irises[{index}].eye"),
+                "must be right, left or not told",
+            )),
+        }
+    };
+    wire.iter().enumerate().map(eye).collect()
+}
+
+/// How many faces a request has. The records are checked for their size and dropped: nothing here can compare them.
+pub(super) fn faces(wire: &[v1::FaceSample]) -> Result<usize, FieldViolation> {
+    for (index, sample) in wire.iter().enumerate() {
+        template(&sample.template, "faces", index)?;
+    }
+    Ok(wire.len())
+}
+
+fn template(bytes: &[u8], list: &str, index: usize) -> Result<(), FieldViolation> {
+    if (1..=MAX_TEMPLATE_BYTES).contains(&bytes.len()) {
+        Ok(())
+    } else {
+        let description = format!("must be 1 to {MAX_TEMPLATE_BYTES} bytes");
+        Err(FieldViolation::malformed(format!("{list}[{index}].template"), description))
+    }
+}
+
+pub(super) fn name(text: &str) -> Result<Name, FieldViolation> {
     Name::parse(text).map_err(|violation| violation.at("name"))
 }
 
-fn date_of_birth(text: &str) -> Result<DateOfBirth, FieldViolation> {
+pub(super) fn date_of_birth(text: &str) -> Result<DateOfBirth, FieldViolation> {
     DateOfBirth::parse(text).map_err(|violation| violation.at("date_of_birth"))
+}
+
+pub(super) fn phone(text: &str) -> Result<Phone, FieldViolation> {
+    Phone::parse(text).map_err(|violation| violation.at("phone"))
+}
+
+pub(super) fn email(text: &str) -> Result<Email, FieldViolation> {
+    Email::parse(text).map_err(|violation| violation.at("email"))
+}
+
+pub(super) fn address(wire: v1::Address) -> Result<Address, FieldViolation> {
+    Address::try_from(wire).map_err(|violation| violation.at("address"))
 }
 
 fn position(wire: i32, index: usize) -> Result<FingerPosition, FieldViolation> {
@@ -97,7 +171,7 @@ fn position(wire: i32, index: usize) -> Result<FingerPosition, FieldViolation> {
     })
 }
 
-fn gender(wire: i32) -> Result<Option<Gender>, FieldViolation> {
+pub(super) fn gender(wire: i32) -> Result<Option<Gender>, FieldViolation> {
     match v1::Gender::try_from(wire) {
         Ok(v1::Gender::Unspecified) => Ok(None),
         Ok(v1::Gender::Female) => Ok(Some(Gender::Female)),

@@ -1,21 +1,20 @@
 //! Bodies of the registry service.
 
-use plinth_identity::dsse::{PublicKey, Verified};
+use plinth_identity::dsse::Verified;
 use plinth_identity::field::FieldViolation;
 use plinth_identity::id::{CaseId, PartyId};
-use plinth_identity::party::{Party, PartyKind, PartyStatus, RelyingPartyPolicy};
+use plinth_identity::party::{Party, PartyKind, PartyStatus};
 use plinth_identity::request::RequestHeader;
 use plinth_identity::statement::{RegistryChange, RegistryStatement};
-use plinth_identity::time::Timestamp;
 use prost::Message;
 
-use super::authentication::{encode_factors, factors};
 pub use super::case::{CandidateView, CaseOrder, case_view, decode_case_decision, encode_case_decision};
 use super::case::{decision, encode_decision};
 use super::header::{
     encode_request_header, encode_statement_header, party_id, request_header, statement_header,
 };
-use super::{Page, decode_body, exact_bytes, required};
+use super::party::party_kind;
+use super::{Page, decode_body, required};
 use crate::registry::v1;
 
 /// Bytes of a backup folder's path at most.
@@ -44,6 +43,9 @@ pub struct RegistryOrder {
 pub enum Change {
     /// Register this party; it becomes active.
     Register(Box<Party>),
+    /// Give the registered party of this kind and id, with this key, this display name, validity and policy. Its status
+    /// stays as it is, whatever this says.
+    Amend(Box<Party>),
     /// Suspend it, from its next request on.
     Suspend(PartyRef),
     /// Let it take part again.
@@ -63,6 +65,10 @@ pub fn encode_registry_change(order: &RegistryOrder) -> Vec<u8> {
     use v1::registry_change::Change as Wire;
     let change = match &order.change {
         Change::Register(party) => Wire::Register(party.as_ref().into()),
+        Change::Amend(party) => Wire::Amend(v1::Party {
+            status: v1::PartyStatus::Unspecified.into(),
+            ..v1::Party::from(party.as_ref())
+        }),
         Change::Suspend(party) => Wire::Suspend(party.into()),
         Change::Reinstate(party) => Wire::Reinstate(party.into()),
         Change::Revoke(party) => Wire::Revoke(party.into()),
@@ -92,6 +98,10 @@ impl TryFrom<v1::RegistryChange> for RegistryOrder {
                 let party = registration(party).map_err(|violation| violation.at("register"))?;
                 Change::Register(Box::new(party))
             }
+            Wire::Amend(party) => {
+                let party = registration(party).map_err(|violation| violation.at("amend"))?;
+                Change::Amend(Box::new(party))
+            }
             Wire::Suspend(party) => Change::Suspend(party_at(party, "suspend")?),
             Wire::Reinstate(party) => Change::Reinstate(party_at(party, "reinstate")?),
             Wire::Revoke(party) => Change::Revoke(party_at(party, "revoke")?),
@@ -101,7 +111,7 @@ impl TryFrom<v1::RegistryChange> for RegistryOrder {
     }
 }
 
-/// A party that is being registered: active, whether it says so or not.
+/// A party that is being registered or amended: active, whether it says so or not.
 fn registration(mut wire: v1::Party) -> Result<Party, FieldViolation> {
     if wire.status == i32::from(v1::PartyStatus::Unspecified) {
         wire.status = v1::PartyStatus::Active.into();
@@ -110,7 +120,7 @@ fn registration(mut wire: v1::Party) -> Result<Party, FieldViolation> {
     if party.status != PartyStatus::Active {
         return Err(FieldViolation::malformed(
             "status",
-            "must be active: suspend a party after registering it",
+            "must be active: a party is suspended by another call",
         ));
     }
     Ok(party)
@@ -140,106 +150,6 @@ impl TryFrom<v1::PartyRef> for PartyRef {
 
     fn try_from(wire: v1::PartyRef) -> Result<Self, FieldViolation> {
         Ok(Self { kind: party_kind(wire.kind)?, id: party_id(&wire.id, "id")? })
-    }
-}
-
-impl From<&Party> for v1::Party {
-    fn from(party: &Party) -> Self {
-        let policy = match party.kind {
-            PartyKind::RelyingParty => Some(v1::RelyingPartyPolicy {
-                factors: encode_factors(party.policy.factors),
-                sees_reasons: party.policy.sees_reasons,
-            }),
-            PartyKind::Agency | PartyKind::Administrator => None,
-        };
-        Self {
-            kind: v1::PartyKind::from(party.kind).into(),
-            id: party.id.as_str().to_owned(),
-            display_name: party.display_name.clone(),
-            public_key: party.key.to_bytes().to_vec(),
-            valid_from_ms: party.valid_from.millis(),
-            valid_until_ms: party.valid_until.millis(),
-            policy,
-            status: v1::PartyStatus::from(party.status).into(),
-        }
-    }
-}
-
-impl TryFrom<v1::Party> for Party {
-    type Error = FieldViolation;
-
-    fn try_from(wire: v1::Party) -> Result<Self, FieldViolation> {
-        let kind = party_kind(wire.kind)?;
-        let status = match v1::PartyStatus::try_from(wire.status) {
-            Ok(v1::PartyStatus::Active) => PartyStatus::Active,
-            Ok(v1::PartyStatus::Suspended) => PartyStatus::Suspended,
-            Ok(v1::PartyStatus::Revoked) => PartyStatus::Revoked,
-            Ok(v1::PartyStatus::Unspecified) | Err(_) => {
-                return Err(FieldViolation::malformed("status", "must be active, suspended or revoked"));
-            }
-        };
-        let key = PublicKey::from_bytes(&exact_bytes(&wire.public_key, "public_key")?)
-            .map_err(|_| FieldViolation::malformed("public_key", "must be a sound Ed25519 public key"))?;
-        Self::new(
-            kind,
-            party_id(&wire.id, "id")?,
-            wire.display_name,
-            key,
-            Timestamp::from_millis(wire.valid_from_ms),
-            Timestamp::from_millis(wire.valid_until_ms),
-            status,
-            policy(kind, wire.policy)?,
-        )
-    }
-}
-
-fn policy(
-    kind: PartyKind,
-    wire: Option<v1::RelyingPartyPolicy>,
-) -> Result<RelyingPartyPolicy, FieldViolation> {
-    match (kind, wire) {
-        (PartyKind::RelyingParty, Some(wire)) => Ok(RelyingPartyPolicy {
-            factors: factors(&wire.factors, "policy.factors")?,
-            sees_reasons: wire.sees_reasons,
-        }),
-        (PartyKind::RelyingParty, None) => {
-            Err(FieldViolation::malformed("policy", "is required for a relying party"))
-        }
-        (PartyKind::Agency | PartyKind::Administrator, None) => Ok(RelyingPartyPolicy::default()),
-        (PartyKind::Agency | PartyKind::Administrator, Some(_)) => {
-            Err(FieldViolation::malformed("policy", "belongs to a relying party only"))
-        }
-    }
-}
-
-impl From<PartyKind> for v1::PartyKind {
-    fn from(kind: PartyKind) -> Self {
-        match kind {
-            PartyKind::Agency => Self::Agency,
-            PartyKind::RelyingParty => Self::RelyingParty,
-            PartyKind::Administrator => Self::Administrator,
-        }
-    }
-}
-
-fn party_kind(wire: i32) -> Result<PartyKind, FieldViolation> {
-    match v1::PartyKind::try_from(wire) {
-        Ok(v1::PartyKind::Agency) => Ok(PartyKind::Agency),
-        Ok(v1::PartyKind::RelyingParty) => Ok(PartyKind::RelyingParty),
-        Ok(v1::PartyKind::Administrator) => Ok(PartyKind::Administrator),
-        Ok(v1::PartyKind::Unspecified) | Err(_) => {
-            Err(FieldViolation::malformed("kind", "must be agency, relying party or administrator"))
-        }
-    }
-}
-
-impl From<PartyStatus> for v1::PartyStatus {
-    fn from(status: PartyStatus) -> Self {
-        match status {
-            PartyStatus::Active => Self::Active,
-            PartyStatus::Suspended => Self::Suspended,
-            PartyStatus::Revoked => Self::Revoked,
-        }
     }
 }
 
@@ -339,6 +249,10 @@ pub fn encode_registry_statement(statement: &RegistryStatement) -> Vec<u8> {
             wire.party = party(*kind, id);
             v1::RegistryAction::Registered
         }
+        RegistryChange::Amended { kind, id } => {
+            wire.party = party(*kind, id);
+            v1::RegistryAction::Amended
+        }
         RegistryChange::Suspended { kind, id } => {
             wire.party = party(*kind, id);
             v1::RegistryAction::Suspended
@@ -392,6 +306,9 @@ fn statement_change(wire: &v1::RegistryStatement) -> Result<RegistryChange, Fiel
     match Action::try_from(wire.action) {
         Ok(Action::Registered) => {
             statement_party(wire).map(|PartyRef { kind, id }| RegistryChange::Registered { kind, id })
+        }
+        Ok(Action::Amended) => {
+            statement_party(wire).map(|PartyRef { kind, id }| RegistryChange::Amended { kind, id })
         }
         Ok(Action::Suspended) => {
             statement_party(wire).map(|PartyRef { kind, id }| RegistryChange::Suspended { kind, id })

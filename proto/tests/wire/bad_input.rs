@@ -1,12 +1,19 @@
 //! Bad input gets an error that names the field, and never a panic.
 
+mod evidence;
+mod party;
+mod person;
+mod resident;
+
 use plinth_identity::application::Application;
-use plinth_identity::authentication::AuthenticationRequest;
+use plinth_identity::authentication::{AuthenticationRequest, OtpRequest, PersonRequest, ResidentRequest};
 use plinth_identity::dsse::{Envelope, SigningKey};
 use plinth_identity::field::FieldViolation;
+use plinth_identity::party::Attribute;
 use plinth_identity::reason::Reason;
 use plinth_identity::statement::{
-    AuthenticationStatement, EnrolmentStatement, RegistryStatement, ServiceInfo,
+    AuthenticationStatement, EnrolmentStatement, OtpStatement, PersonStatement, RegistryStatement,
+    ResidentStatement, ServiceInfo,
 };
 use plinth_proto::convert::authentication::{encode_authentication_request, encode_authentication_statement};
 use plinth_proto::convert::enrolment::{
@@ -15,12 +22,19 @@ use plinth_proto::convert::enrolment::{
 };
 use plinth_proto::convert::envelope::{MAX_PAYLOAD_BYTES, MAX_PAYLOAD_TYPE_BYTES, required};
 use plinth_proto::convert::evidence::encode_service_info;
+use plinth_proto::convert::otp::{encode_otp_request, encode_otp_statement};
+use plinth_proto::convert::personal_data::{
+    decode_person_attributes, encode_person_attributes, encode_person_request, encode_person_statement,
+};
 use plinth_proto::convert::registry::{
     RegistryOrder, RegistryQuery, decode_case_decision, encode_case_decision, encode_registry_change,
     encode_registry_query, encode_registry_statement,
 };
+use plinth_proto::convert::resident::{encode_resident_request, encode_resident_statement};
 use plinth_proto::convert::{Page, request_header};
-use plinth_proto::{authentication, enrolment, envelope, evidence, person, registry};
+use plinth_proto::{
+    authentication, enrolment, envelope, person as person_wire, registry, resident as resident_wire,
+};
 use prost::Message;
 
 use crate::draw::{Draw, verified};
@@ -115,7 +129,7 @@ fn every_field_of_a_request_header_is_named_when_it_is_wrong() {
 #[test]
 fn every_field_of_an_enrolment_is_named_when_it_is_wrong() {
     type Spoil = fn(&mut enrolment::v1::EnrolmentRequest);
-    fn person(wire: &mut enrolment::v1::EnrolmentRequest) -> &mut person::v1::Demographics {
+    fn person(wire: &mut enrolment::v1::EnrolmentRequest) -> &mut person_wire::v1::Demographics {
         wire.demographics.as_mut().unwrap()
     }
     let spoils: [(&str, Reason, Spoil); 17] = [
@@ -153,11 +167,11 @@ fn every_field_of_an_enrolment_is_named_when_it_is_wrong() {
 #[test]
 fn a_finger_is_enrolled_once_and_ten_are_enough() {
     let bytes = encode_enrolment_request(&Draw::new(3).application());
-    let refused = |fingers: Vec<person::v1::FingerSample>| {
+    let refused = |fingers: Vec<person_wire::v1::FingerSample>| {
         refused::<enrolment::v1::EnrolmentRequest, Application>(&bytes, |wire| wire.fingers = fingers)
     };
     let mut draw = Draw::new(4);
-    let mut finger = |position: u8, own: u8| person::v1::FingerSample {
+    let mut finger = |position: u8, own: u8| person_wire::v1::FingerSample {
         position: position.into(),
         record: draw.record(own),
     };
@@ -169,71 +183,6 @@ fn a_finger_is_enrolled_once_and_ten_are_enough() {
     let eleven = (0..11).map(|_| finger(0, 0)).collect();
     assert_eq!(refused(eleven), ("fingers".to_owned(), Reason::TooManyFingers));
     assert_eq!(refused(vec![finger(2, 1)]), malformed("fingers[0].position"));
-}
-
-#[test]
-fn every_field_of_an_authentication_is_named_when_it_is_wrong() {
-    type Spoil = fn(&mut authentication::v1::AuthenticationRequest);
-    let spoils: [(&str, Reason, Spoil); 9] = [
-        ("number", Reason::Malformed, |wire| wire.number.clear()),
-        ("number", Reason::Malformed, |wire| wire.number = "234567890125".to_owned()),
-        ("number", Reason::Malformed, |wire| wire.number = "134567890125".to_owned()),
-        ("claim.name", Reason::Malformed, |wire| {
-            wire.claim.get_or_insert_default().name = Some(String::new())
-        }),
-        ("claim.date_of_birth", Reason::BadDate, |wire| {
-            wire.claim.get_or_insert_default().date_of_birth = Some("2001-13-01".to_owned());
-        }),
-        ("claim.gender", Reason::Malformed, |wire| wire.claim.get_or_insert_default().gender = 9),
-        ("declared[0]", Reason::Malformed, |wire| wire.declared = vec![0]),
-        ("declared[1]", Reason::Malformed, |wire| wire.declared = vec![1, 1]),
-        ("declared", Reason::Declaration, |wire| wire.declared.clear()),
-    ];
-    let bytes = encode_authentication_request(&Draw::new(5).authentication_request());
-    for (field, reason, spoil) in spoils {
-        let spoiled =
-            refused::<authentication::v1::AuthenticationRequest, AuthenticationRequest>(&bytes, spoil);
-        assert_eq!(spoiled, (field.to_owned(), reason));
-    }
-    let empty = refused::<authentication::v1::AuthenticationRequest, AuthenticationRequest>(&bytes, |wire| {
-        wire.claim = None;
-        wire.fingers.clear();
-        wire.declared.clear();
-    });
-    assert_eq!(empty, ("declared".to_owned(), Reason::NoFactor));
-}
-
-#[test]
-fn a_registration_names_the_field_at_fault() {
-    type Spoil = fn(&mut registry::v1::Party);
-    let spoils: [(&str, Spoil); 10] = [
-        ("register.kind", |party| party.kind = 0),
-        ("register.kind", |party| party.kind = 99),
-        ("register.id", |party| party.id = "-a".to_owned()),
-        ("register.display_name", |party| party.display_name.clear()),
-        ("register.public_key", |party| party.public_key.truncate(31)),
-        ("register.public_key", |party| party.public_key = vec![0; 32]),
-        ("register.valid_until_ms", |party| party.valid_until_ms = party.valid_from_ms),
-        ("register.status", |party| party.status = registry::v1::PartyStatus::Revoked.into()),
-        ("register.policy", |party| {
-            party.kind = registry::v1::PartyKind::RelyingParty.into();
-            party.policy = None;
-        }),
-        ("register.policy", |party| {
-            party.kind = registry::v1::PartyKind::Agency.into();
-            party.policy = Some(registry::v1::RelyingPartyPolicy::default());
-        }),
-    ];
-    let mut draw = Draw::new(6);
-    let bytes = encode_registry_change(&draw.registry_order());
-    for (field, spoil) in spoils {
-        let mut party = registry::v1::Party::from(&draw.party());
-        spoil(&mut party);
-        let spoiled = refused::<registry::v1::RegistryChange, RegistryOrder>(&bytes, |wire| {
-            wire.change = Some(registry::v1::registry_change::Change::Register(party));
-        });
-        assert_eq!(spoiled, malformed(field));
-    }
 }
 
 #[test]
@@ -279,7 +228,6 @@ fn a_case_decision_says_what_and_why_and_names_no_party() {
 
 #[test]
 fn a_statement_that_contradicts_itself_is_refused() {
-    use authentication::v1::AuthenticationStatement as Answer;
     use enrolment::v1::EnrolmentStatement as Receipt;
     type SpoilReceipt = fn(&mut Receipt);
     let spoils: [(&str, SpoilReceipt); 8] = [
@@ -296,42 +244,21 @@ fn a_statement_that_contradicts_itself_is_refused() {
     for (field, spoil) in spoils {
         assert_eq!(refused::<Receipt, EnrolmentStatement>(&bytes, spoil), malformed(field));
     }
-    type SpoilAnswer = fn(&mut Answer);
-    let spoils: [(&str, SpoilAnswer); 6] = [
-        ("verdict", |wire| wire.verdict = 0),
-        ("token", |wire| (wire.verdict, wire.reason, wire.token) = (1, 0, vec![0; 31])),
-        ("reason", |wire| (wire.verdict, wire.reason, wire.token) = (1, 300, vec![0; 32])),
-        ("token", |wire| (wire.verdict, wire.reason, wire.token) = (2, 0, vec![0; 32])),
-        ("header.log_position", |wire| wire.header.as_mut().unwrap().log_position = 0),
-        ("header.log_salt", |wire| wire.header.as_mut().unwrap().log_salt.clear()),
-    ];
-    let bytes = encode_authentication_statement(&Draw::new(9).authentication_statement());
-    for (field, spoil) in spoils {
-        assert_eq!(refused::<Answer, AuthenticationStatement>(&bytes, spoil), malformed(field));
-    }
-}
-
-#[test]
-fn a_no_stands_even_when_its_reason_is_of_a_newer_version() {
-    let bytes = encode_authentication_statement(&Draw::new(9).authentication_statement());
-    let mut wire = authentication::v1::AuthenticationStatement::decode(&bytes[..]).unwrap();
-    (wire.verdict, wire.reason, wire.token) = (2, 65_535, Vec::new());
-    let statement = AuthenticationStatement::try_from(wire).unwrap();
-    assert_eq!(statement.verdict, plinth_identity::authentication::Verdict::No);
-    assert_eq!(statement.reason, None);
 }
 
 #[test]
 fn a_service_description_names_sound_keys_of_consecutive_epochs() {
-    use evidence::v1::ServiceInfo as Wire;
+    use plinth_proto::evidence::v1::ServiceInfo as Wire;
     type Spoil = fn(&mut Wire);
-    let spoils: [(&str, Spoil); 7] = [
+    let spoils: [(&str, Spoil); 9] = [
         ("keys", |wire| wire.keys.clear()),
         ("keys", |wire| wire.keys = vec![wire.keys[0].clone(); 65]),
         ("keys[0].epoch", |wire| wire.keys[0].epoch += 1),
         ("keys[0].key", |wire| wire.keys[0].key = vec![0; 32]),
         ("keys[0].keyid", |wire| wire.keys[0].keyid.clear()),
         ("limits", |wire| wire.limits = None),
+        ("delivery_key", |wire| wire.delivery_key.clear()),
+        ("delivery_key", |wire| wire.delivery_key = vec![0; 32]),
         ("version", |wire| wire.version = "1\u{1b}".to_owned()),
     ];
     let bytes = encode_service_info(&Draw::new(10).service_info());
@@ -384,6 +311,24 @@ fn altered_bytes_never_panic() {
         survives::<authentication::v1::AuthenticationRequest, AuthenticationRequest>(draw, bytes);
         let bytes = encode_authentication_statement(&draw.authentication_statement());
         survives::<authentication::v1::AuthenticationStatement, AuthenticationStatement>(draw, bytes);
+        let bytes = encode_otp_request(&draw.otp_request());
+        survives::<authentication::v1::OtpRequest, OtpRequest>(draw, bytes);
+        let bytes = encode_otp_statement(&draw.otp_statement());
+        survives::<authentication::v1::OtpStatement, OtpStatement>(draw, bytes);
+        let bytes = encode_person_request(&draw.person_request());
+        survives::<authentication::v1::PersonRequest, PersonRequest>(draw, bytes);
+        let bytes = encode_person_statement(&draw.person_statement());
+        survives::<authentication::v1::PersonStatement, PersonStatement>(draw, bytes);
+        let bytes = encode_resident_request(&draw.resident_request());
+        survives::<resident_wire::v1::ResidentRequest, ResidentRequest>(draw, bytes);
+        let bytes = encode_resident_statement(&draw.resident_statement());
+        survives::<resident_wire::v1::ResidentStatement, ResidentStatement>(draw, bytes);
+        let mut opened =
+            encode_person_attributes(&draw.demographics(), draw.attributes().with(Attribute::Name));
+        let place = draw.below(opened.len());
+        opened[place] = draw.byte();
+        let refused = decode_person_attributes(&opened);
+        assert!(refused.is_ok() || !refused.unwrap_err().field.is_empty(), "a refusal names its field");
         let bytes = encode_registry_query(&draw.registry_query());
         survives::<registry::v1::RegistryQuery, RegistryQuery>(draw, bytes);
         let bytes = encode_registry_statement(&draw.registry_statement());
@@ -394,6 +339,6 @@ fn altered_bytes_never_panic() {
         let bytes = encode_registry_change(&draw.registry_order());
         survives::<registry::v1::RegistryChange, RegistryOrder>(draw, bytes);
         let bytes = encode_service_info(&draw.service_info());
-        survives::<evidence::v1::ServiceInfo, ServiceInfo>(draw, bytes);
+        survives::<plinth_proto::evidence::v1::ServiceInfo, ServiceInfo>(draw, bytes);
     }
 }

@@ -1,30 +1,32 @@
 //! Valid values of every kind, drawn from a seed: the same seed draws the same values.
 
+mod evidence;
+mod registry;
+mod resident;
+
 use plinth_identity::application::{Application, FingerPosition, FingerSample, Fingers};
-use plinth_identity::authentication::{AuthenticationRequest, Verdict};
-use plinth_identity::case::CaseDecision;
-use plinth_identity::demographics::{DateOfBirth, DemographicClaim, Demographics, Gender, Name};
-use plinth_identity::dsse::{PublicKey, SigningKey, Verified};
-use plinth_identity::id::{
-    CaseId, DeploymentId, LogPosition, Nonce, PartyId, RelyingPartyToken, RequestDigest, RequestId,
+use plinth_identity::authentication::Verdict;
+use plinth_identity::demographics::{
+    Address, AddressFields, DateOfBirth, Demographics, Email, Gender, Name, Phone,
 };
+use plinth_identity::dsse::{PublicKey, SigningKey, Verified};
+use plinth_identity::id::{CaseId, DeploymentId, LogPosition, Nonce, PartyId, RequestDigest, RequestId};
 use plinth_identity::number::IdentityNumber;
-use plinth_identity::party::{Factor, FactorSet, Party, PartyKind, PartyStatus, RelyingPartyPolicy};
 use plinth_identity::reason::Reason;
 use plinth_identity::request::RequestHeader;
 use plinth_identity::statement::{
-    AuthenticationStatement, EnrolmentOutcome, EnrolmentStatement, RegistryChange, RegistryStatement,
-    ServiceInfo, ServiceLimits, StatementHeader,
+    EnrolmentOutcome, EnrolmentStatement, ServiceInfo, ServiceLimits, StatementHeader,
 };
 use plinth_identity::time::Timestamp;
+use plinth_identity::virtual_number::VirtualNumber;
 use plinth_proto::convert::Page;
 use plinth_proto::convert::enrolment::{EnrolmentAsk, EnrolmentQuery};
-use plinth_proto::convert::registry::{
-    CaseOrder, Change, PartyRef, RegistryAsk, RegistryOrder, RegistryQuery,
-};
 
 /// Numbers with right check digits, and first digits 2 to 9.
 pub(crate) const NUMBERS: [&str; 3] = ["234567890124", "987654321096", "500000000006"];
+
+/// Virtual numbers with right check digits.
+pub(crate) const VIRTUAL_NUMBERS: [&str; 3] = ["2345678901234565", "9876543210987659", "5000000000000009"];
 
 /// A stream of values (`SplitMix64`, Steele, Lea and Flood 2014).
 pub(crate) struct Draw(u64);
@@ -79,6 +81,10 @@ impl Draw {
         IdentityNumber::parse(self.one_of(&NUMBERS)).unwrap()
     }
 
+    fn virtual_number(&mut self) -> VirtualNumber {
+        VirtualNumber::parse(self.one_of(&VIRTUAL_NUMBERS)).unwrap()
+    }
+
     pub(crate) fn key(&mut self) -> PublicKey {
         SigningKey::from_seed(self.bytes()).public()
     }
@@ -122,7 +128,42 @@ impl Draw {
     }
 
     pub(crate) fn demographics(&mut self) -> Demographics {
-        Demographics { name: self.name(), date_of_birth: self.date_of_birth(), gender: self.gender() }
+        Demographics {
+            name: self.name(),
+            date_of_birth: self.date_of_birth(),
+            gender: self.gender(),
+            phone: self.flag().then(|| self.phone()),
+            email: self.flag().then(|| self.email()),
+            address: self.flag().then(|| self.address()),
+        }
+    }
+
+    fn phone(&mut self) -> Phone {
+        let length = 7 + self.below(8);
+        let digits: String = (0..length).map(|_| self.one_of(&['0', '1', '5', '9'])).collect();
+        Phone::parse(&format!("+4{digits}")).unwrap()
+    }
+
+    fn email(&mut self) -> Email {
+        let local = self.text(63, "abcxyz019_-+");
+        Email::parse(&format!("a{local}@{}.example.org", self.text(60, "abcxyz019"))).unwrap()
+    }
+
+    fn address(&mut self) -> Address {
+        let mut part =
+            || if self.flag() { format!("A{}", self.text(99, "b é漢9/")) } else { String::new() };
+        let fields = AddressFields {
+            care_of: part(),
+            house: part(),
+            street: part(),
+            landmark: part(),
+            locality: "Puri".to_owned(),
+            district: part(),
+            state: part(),
+            postcode: part(),
+            country: part(),
+        };
+        Address::new(fields).unwrap()
     }
 
     /// One to ten different fingers, each with a record of its own.
@@ -162,22 +203,6 @@ impl Draw {
         Application::new(header, born_before, fingers, station, String::new()).unwrap()
     }
 
-    pub(crate) fn authentication_request(&mut self) -> AuthenticationRequest {
-        let claim = DemographicClaim {
-            name: self.flag().then(|| self.name()),
-            date_of_birth: self.flag().then(|| self.date_of_birth()),
-            gender: self.flag().then(|| self.gender()),
-        };
-        // A gender alone is no factor to go by.
-        let alone = claim.name.is_none() && claim.date_of_birth.is_none();
-        let fingers = (self.flag() || alone).then(|| self.fingers());
-        let declared = match &fingers {
-            Some(_) => claim.factors().with(Factor::Fingerprint),
-            None => claim.factors(),
-        };
-        AuthenticationRequest::new(self.header(), self.number(), claim, fingers, declared).unwrap()
-    }
-
     pub(crate) fn enrolment_statement(&mut self) -> EnrolmentStatement {
         let outcome = match self.below(4) {
             0 => EnrolmentOutcome::Issued { number: self.number() },
@@ -197,54 +222,13 @@ impl Draw {
         }
     }
 
-    pub(crate) fn authentication_statement(&mut self) -> AuthenticationStatement {
-        let yes = self.flag();
-        AuthenticationStatement {
-            header: self.statement_header(),
-            relying_party: self.party_id(),
-            verdict: if yes { Verdict::Yes } else { Verdict::No },
-            reason: (!yes && self.flag()).then(|| self.one_of(&Reason::ALL)),
-            token: yes.then(|| RelyingPartyToken::from_bytes(self.bytes())),
+    /// Yes or no, and a reason of a no: one in two has none.
+    fn verdict(&mut self) -> (Verdict, Option<Reason>) {
+        if self.flag() {
+            (Verdict::Yes, None)
+        } else {
+            (Verdict::No, self.flag().then(|| self.one_of(&Reason::ALL)))
         }
-    }
-
-    fn kind(&mut self) -> PartyKind {
-        self.one_of(&PartyKind::ALL)
-    }
-
-    fn party_ref(&mut self) -> PartyRef {
-        PartyRef { kind: self.kind(), id: self.party_id() }
-    }
-
-    pub(crate) fn party(&mut self) -> Party {
-        let kind = self.kind();
-        let valid_from = self.time();
-        let policy = RelyingPartyPolicy {
-            factors: Factor::ALL.into_iter().filter(|_| self.flag()).collect::<FactorSet>(),
-            sees_reasons: self.flag(),
-        };
-        Party::new(
-            kind,
-            self.party_id(),
-            format!("P{}", self.text(199, "ost Ofice漢")),
-            self.key(),
-            valid_from,
-            valid_from.plus_millis(1 + u64::from(self.byte())),
-            PartyStatus::Active,
-            if kind == PartyKind::RelyingParty { policy } else { RelyingPartyPolicy::default() },
-        )
-        .unwrap()
-    }
-
-    pub(crate) fn registry_order(&mut self) -> RegistryOrder {
-        let change = match self.below(5) {
-            0 => Change::Register(Box::new(self.party())),
-            1 => Change::Suspend(self.party_ref()),
-            2 => Change::Reinstate(self.party_ref()),
-            3 => Change::Revoke(self.party_ref()),
-            _ => Change::Backup { directory: self.text(1_000, "/backup-1") },
-        };
-        RegistryOrder { header: self.header(), change }
     }
 
     fn page(&mut self) -> Page {
@@ -261,41 +245,6 @@ impl Draw {
         EnrolmentQuery { header: self.header(), ask }
     }
 
-    pub(crate) fn registry_query(&mut self) -> RegistryQuery {
-        let ask = match self.below(3) {
-            0 => RegistryAsk::Parties { kind: self.kind(), page: self.page() },
-            1 => RegistryAsk::Cases { open_only: self.flag(), page: self.page() },
-            _ => RegistryAsk::Case(CaseId::new(self.word())),
-        };
-        RegistryQuery { header: self.header(), ask }
-    }
-
-    fn decision(&mut self) -> CaseDecision {
-        self.one_of(&[CaseDecision::Issue, CaseDecision::Refuse])
-    }
-
-    pub(crate) fn case_order(&mut self) -> CaseOrder {
-        CaseOrder {
-            header: self.header(),
-            case: CaseId::new(self.word()),
-            decision: self.decision(),
-            reason: self.text(500, "because é漢 "),
-        }
-    }
-
-    pub(crate) fn registry_statement(&mut self) -> RegistryStatement {
-        let (kind, id, case) = (self.kind(), self.party_id(), CaseId::new(self.word() | 1));
-        let change = match self.below(6) {
-            0 => RegistryChange::Registered { kind, id },
-            1 => RegistryChange::Suspended { kind, id },
-            2 => RegistryChange::Reinstated { kind, id },
-            3 => RegistryChange::Revoked { kind, id },
-            4 => RegistryChange::CaseDecided { case, decision: self.decision() },
-            _ => RegistryChange::CaseExtended { case },
-        };
-        RegistryStatement { header: self.statement_header(), administrator: self.party_id(), change }
-    }
-
     pub(crate) fn service_info(&mut self) -> ServiceInfo {
         let keys = (0..=self.below(3)).map(|_| self.key()).collect::<Vec<_>>();
         ServiceInfo {
@@ -309,7 +258,9 @@ impl Draw {
                 max_message_bytes: self.word(),
                 live_window_ms: self.word(),
                 max_ahead_ms: self.word(),
+                buffered_window_ms: self.word(),
             },
+            delivery_key: self.key(),
         }
     }
 }

@@ -4,39 +4,39 @@
 //! A tag is `field number * 8 + wire type`; types are 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes, numbers
 //! little-endian. Empty fields are absent.
 
-use plinth_identity::authentication::Verdict;
+mod authentication;
+mod person;
+mod registry;
+mod resident;
+
 use plinth_identity::case::CaseDecision;
 use plinth_identity::dsse::{Envelope, PublicKey};
-use plinth_identity::id::{
-    CaseId, DeploymentId, LogPosition, Nonce, PartyId, RelyingPartyToken, RequestDigest, RequestId,
-};
+use plinth_identity::id::{CaseId, DeploymentId, LogPosition, Nonce, PartyId, RequestDigest, RequestId};
 use plinth_identity::number::IdentityNumber;
-use plinth_identity::party::PartyKind;
-use plinth_identity::reason::Reason;
 use plinth_identity::request::RequestHeader;
 use plinth_identity::statement::{
-    AuthenticationStatement, EnrolmentOutcome, EnrolmentStatement, RegistryChange, RegistryStatement,
-    ServiceInfo, ServiceLimits, StatementHeader,
+    EnrolmentOutcome, EnrolmentStatement, ServiceInfo, ServiceLimits, StatementHeader,
 };
 use plinth_identity::time::Timestamp;
-use plinth_proto::convert::authentication::encode_authentication_statement;
 use plinth_proto::convert::enrolment::{
     EnrolmentAsk, EnrolmentQuery, encode_enrolment_query, encode_enrolment_statement,
 };
 use plinth_proto::convert::evidence::encode_service_info;
-use plinth_proto::convert::registry::{CaseOrder, encode_case_decision, encode_registry_statement};
+use plinth_proto::convert::registry::{CaseOrder, encode_case_decision};
 use plinth_proto::envelope;
 use prost::Message;
 
-use crate::draw::NUMBERS;
+use crate::draw::{Draw, NUMBERS};
 
-/// Bytes from pieces of hexadecimal (spaces ignored), text and repeated bytes.
+/// Bytes from pieces of hexadecimal (spaces ignored), text, repeated bytes and a finger's record of 126 bytes.
+#[derive(Clone, Copy)]
 enum Piece {
     Hex(&'static str),
     Text(&'static str),
     Times(usize, u8),
+    Record,
 }
-use Piece::{Hex, Text, Times};
+use Piece::{Hex, Record, Text, Times};
 
 fn bytes(pieces: &[Piece]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -47,9 +47,15 @@ fn bytes(pieces: &[Piece]) -> Vec<u8> {
             }
             Text(text) => bytes.extend(text.as_bytes()),
             Times(count, byte) => bytes.extend(vec![*byte; *count]),
+            Record => bytes.extend(record()),
         }
     }
     bytes
+}
+
+/// The record of the one finger of every request below.
+fn record() -> Vec<u8> {
+    Draw::new(0).record(1)
 }
 
 /// The header of every statement below, and its bytes: the first field of each.
@@ -136,84 +142,6 @@ fn an_enrolment_statement_without_a_number_has_these_bytes() {
     assert_eq!(encoded(EnrolmentOutcome::Refused), with("20 04", ""));
 }
 
-fn authentication(verdict: Verdict, reason: Option<Reason>, token: Option<[u8; 32]>) -> Vec<u8> {
-    encode_authentication_statement(&AuthenticationStatement {
-        header: header(),
-        relying_party: PartyId::parse("bank").unwrap(),
-        verdict,
-        reason,
-        token: token.map(RelyingPartyToken::from_bytes),
-    })
-}
-
-#[test]
-fn an_authentication_statement_has_these_bytes() {
-    let yes = statement(&[
-        Hex("12 04"), // field 2, relying_party, 4 characters
-        Text("bank"),
-        Hex("18 01"), // field 3, verdict: yes
-        Hex("2a 20"), // field 5, token, 32 bytes (no field 4: a yes has no reason)
-        Times(32, 0x55),
-    ]);
-    assert_eq!(authentication(Verdict::Yes, None, Some([0x55; 32])), yes);
-    let silent = statement(&[
-        Hex("12 04"), // field 2, relying_party, 4 characters
-        Text("bank"),
-        Hex("18 02"), // field 3, verdict: no
-    ]);
-    assert_eq!(authentication(Verdict::No, None, None), silent);
-    let told = statement(&[
-        Hex("12 04"), // field 2, relying_party, 4 characters
-        Text("bank"),
-        Hex("18 02"),          // field 3, verdict: no
-        Hex("25 2c 01 00 00"), // field 4, reason: 300
-    ]);
-    assert_eq!(authentication(Verdict::No, Some(Reason::BiometricMismatch), None), told);
-}
-
-fn registry(change: RegistryChange) -> Vec<u8> {
-    let administrator = PartyId::parse("admin").unwrap();
-    encode_registry_statement(&RegistryStatement { header: header(), administrator, change })
-}
-
-#[test]
-fn a_registry_statement_about_a_party_has_these_bytes() {
-    let with = |action: &'static str| {
-        statement(&[
-            Hex("12 05"), // field 2, administrator, 5 characters
-            Text("admin"),
-            Hex(action),  // field 3, action
-            Hex("22 08"), // field 4, party, 8 bytes
-            Hex("08 02"), //   field 1, kind: relying party
-            Hex("12 04"), //   field 2, id, 4 characters
-            Text("bank"),
-        ])
-    };
-    let (kind, id) = (PartyKind::RelyingParty, PartyId::parse("bank").unwrap());
-    assert_eq!(registry(RegistryChange::Registered { kind, id: id.clone() }), with("18 01"));
-    assert_eq!(registry(RegistryChange::Suspended { kind, id: id.clone() }), with("18 02"));
-    assert_eq!(registry(RegistryChange::Reinstated { kind, id: id.clone() }), with("18 03"));
-    assert_eq!(registry(RegistryChange::Revoked { kind, id }), with("18 04"));
-}
-
-#[test]
-fn a_registry_statement_about_a_case_has_these_bytes() {
-    let with = |action: &'static str, decision: &'static str| {
-        statement(&[
-            Hex("12 05"), // field 2, administrator, 5 characters
-            Text("admin"),
-            Hex(action),                       // field 3, action
-            Hex("29 05 00 00 00 00 00 00 00"), // field 5, case_id: 5 (no field 4: no party)
-            Hex(decision),                     // field 6, decision, only of a decided one
-        ])
-    };
-    let case = CaseId::new(5);
-    let decided = |decision| registry(RegistryChange::CaseDecided { case, decision });
-    assert_eq!(decided(CaseDecision::Issue), with("18 05", "30 01"));
-    assert_eq!(decided(CaseDecision::Refuse), with("18 05", "30 02"));
-    assert_eq!(registry(RegistryChange::CaseExtended { case }), with("18 06", ""));
-}
-
 /// The public key of the first test of RFC 8032, section 7.1.
 const KEY: &str =
     "d7 5a 98 01 82 b1 0a b7 d5 4b fe d3 c9 64 07 3a 0e e1 72 f3 da a6 23 25 af 02 1a 68 f7 07 51 1a";
@@ -231,7 +159,9 @@ fn a_service_description_has_these_bytes() {
             max_message_bytes: 1 << 20,
             live_window_ms: 30_000,
             max_ahead_ms: 5_000,
+            buffered_window_ms: 86_400_000,
         },
+        delivery_key: PublicKey::from_bytes(&bytes(&[Hex(KEY)]).try_into().unwrap()).unwrap(),
     };
     let expected = bytes(&[
         Hex("0a 20"), // field 1, issuer, 32 characters
@@ -246,15 +176,19 @@ fn a_service_description_has_these_bytes() {
         Hex("1d 01 00 00 00"), //   field 3, epoch: 1
         Hex("2a 05"),          // field 5, version, 5 characters
         Text("1.2.3"),
-        Hex("32 0d"),       // field 6, limits, 13 bytes
-        Hex("08 0a"),       //   field 1, max_fingers: 10
-        Hex("10 80 80 40"), //   field 2, max_message_bytes: 1,048,576
-        Hex("18 b0 ea 01"), //   field 3, live_window_ms: 30,000
-        Hex("20 88 27"),    //   field 4, max_ahead_ms: 5,000
+        Hex("32 12"),          // field 6, limits, 18 bytes
+        Hex("08 0a"),          //   field 1, max_fingers: 10
+        Hex("10 80 80 40"),    //   field 2, max_message_bytes: 1,048,576
+        Hex("18 b0 ea 01"),    //   field 3, live_window_ms: 30,000
+        Hex("20 88 27"),       //   field 4, max_ahead_ms: 5,000
+        Hex("28 80 b8 99 29"), //   field 5, buffered_window_ms: 86,400,000
+        Hex("3a 20"),          // field 7, delivery_key, 32 bytes
+        Hex(KEY),
     ]);
     assert_eq!(encode_service_info(&info), expected);
 }
 
+/// The header of every request below.
 fn request_header() -> RequestHeader {
     RequestHeader::new(
         DeploymentId::from_bytes([0x11; 16]),
@@ -268,24 +202,31 @@ fn request_header() -> RequestHeader {
     .unwrap()
 }
 
+const REQUEST_HEADER: [Piece; 13] = [
+    Hex("0a 67"), // field 1, header, 103 bytes
+    Hex("0a 20"), //   field 1, audience, 32 characters
+    Times(32, b'1'),
+    Hex("12 06"), //   field 2, party, 6 characters
+    Text("agency"),
+    Hex("1a 05"), //   field 3, purpose, 5 characters
+    Text("audit"),
+    Hex("22 10"), //   field 4, request_id, 16 bytes
+    Times(16, 0x44),
+    Hex("2a 10"), //   field 5, nonce, 16 bytes
+    Times(16, 0x66),
+    Hex("31 00 68 e5 cf 8b 01 00 00"), //   field 6, issued_at_ms: 1,700,000,000,000
+    Hex("39 30 dd e5 cf 8b 01 00 00"), //   field 7, not_after_ms: 1,700,000,030,000
+];
+
+fn request(body: &[Piece]) -> Vec<u8> {
+    [bytes(&REQUEST_HEADER), bytes(body)].concat()
+}
+
 #[test]
 fn a_request_has_these_bytes() {
     let ask = EnrolmentAsk::One(RequestId::from_bytes([0x77; 16]));
-    let expected = bytes(&[
-        Hex("0a 67"), // field 1, header, 103 bytes
-        Hex("0a 20"), //   field 1, audience, 32 characters
-        Times(32, b'1'),
-        Hex("12 06"), //   field 2, party, 6 characters
-        Text("agency"),
-        Hex("1a 05"), //   field 3, purpose, 5 characters
-        Text("audit"),
-        Hex("22 10"), //   field 4, request_id, 16 bytes
-        Times(16, 0x44),
-        Hex("2a 10"), //   field 5, nonce, 16 bytes
-        Times(16, 0x66),
-        Hex("31 00 68 e5 cf 8b 01 00 00"), //   field 6, issued_at_ms: 1,700,000,000,000
-        Hex("39 30 dd e5 cf 8b 01 00 00"), //   field 7, not_after_ms: 1,700,000,030,000
-        Hex("12 10"),                      // field 2, request_id asked for, 16 bytes
+    let expected = request(&[
+        Hex("12 10"), // field 2, request_id asked for, 16 bytes
         Times(16, 0x77),
     ]);
     assert_eq!(encode_enrolment_query(&EnrolmentQuery { header: request_header(), ask }), expected);

@@ -3,7 +3,7 @@
 use plinth_identity::dsse::{Envelope, SigningKey, Verified};
 use plinth_identity::field::FieldViolation;
 use plinth_identity::id::{PartyId, RequestId};
-use plinth_identity::party::Party;
+use plinth_identity::party::{Attribute, Party, RelyingPartyPolicy};
 use plinth_identity::reason::Reason;
 use plinth_proto::convert::authentication::{
     decode_authentication_request, decode_authentication_statement, encode_authentication_request,
@@ -16,9 +16,19 @@ use plinth_proto::convert::enrolment::{
 use plinth_proto::convert::evidence::{
     decode_service_info, decode_unverified_service_info, encode_service_info,
 };
+use plinth_proto::convert::otp::{
+    decode_otp_request, decode_otp_statement, encode_otp_request, encode_otp_statement,
+};
+use plinth_proto::convert::personal_data::{
+    PersonAttributes, decode_person_attributes, decode_person_request, decode_person_statement,
+    encode_person_attributes, encode_person_request, encode_person_statement,
+};
 use plinth_proto::convert::registry::{
     decode_case_decision, decode_registry_change, decode_registry_query, decode_registry_statement,
     encode_case_decision, encode_registry_change, encode_registry_query, encode_registry_statement,
+};
+use plinth_proto::convert::resident::{
+    decode_resident_request, decode_resident_statement, encode_resident_request, encode_resident_statement,
 };
 use plinth_proto::status::Refusal;
 use plinth_proto::{enrolment, envelope, registry};
@@ -71,6 +81,55 @@ fn an_authentication_statement_comes_back() {
         encode_authentication_statement,
         decode_authentication_statement,
     );
+}
+
+#[test]
+fn a_request_for_a_code_comes_back() {
+    there_and_back(Draw::otp_request, encode_otp_request, decode_otp_request);
+}
+
+#[test]
+fn an_answer_about_a_code_comes_back() {
+    there_and_back(Draw::otp_statement, encode_otp_statement, decode_otp_statement);
+}
+
+#[test]
+fn a_request_for_attributes_comes_back() {
+    there_and_back(Draw::person_request, encode_person_request, decode_person_request);
+}
+
+#[test]
+fn an_answer_about_attributes_comes_back() {
+    there_and_back(Draw::person_statement, encode_person_statement, decode_person_statement);
+}
+
+#[test]
+fn what_is_told_of_a_person_comes_back() {
+    for seed in 0..CASES {
+        let mut draw = Draw::new(seed);
+        let (recorded, asked) = (draw.demographics(), draw.attributes());
+        let told = |attribute| asked.contains(attribute);
+        let expected = PersonAttributes {
+            name: told(Attribute::Name).then(|| recorded.name.clone()),
+            date_of_birth: told(Attribute::DateOfBirth).then_some(recorded.date_of_birth),
+            gender: told(Attribute::Gender).then_some(recorded.gender),
+            phone: recorded.phone.clone().filter(|_| told(Attribute::Phone)),
+            email: recorded.email.clone().filter(|_| told(Attribute::Email)),
+            address: recorded.address.clone().filter(|_| told(Attribute::Address)),
+        };
+        let sealed = encode_person_attributes(&recorded, asked);
+        assert_eq!(decode_person_attributes(&sealed), Ok(expected), "seed {seed}");
+    }
+}
+
+#[test]
+fn an_order_about_ones_own_number_comes_back() {
+    there_and_back(Draw::resident_request, encode_resident_request, decode_resident_request);
+}
+
+#[test]
+fn an_answer_to_such_an_order_comes_back() {
+    there_and_back(Draw::resident_statement, encode_resident_statement, decode_resident_statement);
 }
 
 #[test]
@@ -128,6 +187,15 @@ fn a_party_comes_back_whatever_its_status() {
                 "seed {seed}"
             );
         }
+    }
+}
+
+#[test]
+fn a_policy_comes_back() {
+    for seed in 0..CASES {
+        let policy = Draw::new(seed).policy();
+        let wire = registry::v1::RelyingPartyPolicy::from(&policy);
+        assert_eq!(RelyingPartyPolicy::try_from(wire).as_ref(), Ok(&policy), "seed {seed}");
     }
 }
 

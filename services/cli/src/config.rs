@@ -30,6 +30,16 @@ pub(crate) struct Settings {
     limits: Limits,
     #[command(flatten)]
     deduplication: Deduplication,
+    #[command(flatten)]
+    freshness: Freshness,
+    #[command(flatten)]
+    attempts: Attempts,
+    #[command(flatten)]
+    quotas: Quotas,
+    #[command(flatten)]
+    relying_parties: RelyingParties,
+    #[command(flatten)]
+    delivery: Delivery,
 }
 
 /// The `[tls]` section. Without it the service listens on loopback addresses only.
@@ -80,6 +90,123 @@ struct Deduplication {
     adjudicate_fmr: Option<f64>,
 }
 
+/// The `[freshness]` section.
+#[derive(clap::Args, Serialize, Default)]
+struct Freshness {
+    /// (`freshness`) How old a live request may be, at most 300.
+    #[arg(long, env = "PLINTH_LIVE_SECONDS", value_name = "SECONDS")]
+    live_seconds: Option<u32>,
+    /// (`freshness`) How far a sender's clock may be ahead, at most 60.
+    #[arg(long, env = "PLINTH_AHEAD_SECONDS", value_name = "SECONDS")]
+    ahead_seconds: Option<u32>,
+    /// (`freshness`) How old an authentication that was captured offline may be, at most 168.
+    #[arg(long, env = "PLINTH_BUFFERED_HOURS", value_name = "HOURS")]
+    buffered_hours: Option<u32>,
+}
+
+/// The `[attempts]` section.
+#[derive(clap::Args, Serialize, Default)]
+struct Attempts {
+    /// (`attempts`) Failures in a row at one relying party before the next attempt there has to wait.
+    #[arg(long = "attempts-consecutive", env = "PLINTH_ATTEMPTS_CONSECUTIVE", value_name = "N")]
+    consecutive: Option<u16>,
+    /// (`attempts`) The first wait; each further failure doubles it.
+    #[arg(long = "attempts-wait-seconds", env = "PLINTH_ATTEMPTS_WAIT_SECONDS", value_name = "SECONDS")]
+    wait_seconds: Option<u32>,
+    /// (`attempts`) Failed finger attempts at one relying party before it may send no more of that person's.
+    #[arg(long = "attempts-pair-fingers", env = "PLINTH_ATTEMPTS_PAIR_FINGERS", value_name = "N")]
+    pair_fingers: Option<u16>,
+    /// (`attempts`) Failed finger attempts in all before nobody may send that person's.
+    #[arg(long = "attempts-person-fingers", env = "PLINTH_ATTEMPTS_PERSON_FINGERS", value_name = "N")]
+    person_fingers: Option<u16>,
+}
+
+/// The `[quotas]` section: duplicates that agencies are told about.
+#[derive(clap::Args, Serialize, Default)]
+struct Quotas {
+    /// (`quotas`) Duplicates of one operator in a day; 0 is no limit.
+    #[arg(long, env = "PLINTH_OPERATOR_DUPLICATES_PER_DAY", value_name = "N")]
+    operator_duplicates_per_day: Option<u32>,
+    /// (`quotas`) Duplicates of one station in a day; 0 is no limit.
+    #[arg(long, env = "PLINTH_STATION_DUPLICATES_PER_DAY", value_name = "N")]
+    station_duplicates_per_day: Option<u32>,
+    /// (`quotas`) Duplicates of one agency in a day; 0 is no limit.
+    #[arg(long, env = "PLINTH_AGENCY_DUPLICATES_PER_DAY", value_name = "N")]
+    agency_duplicates_per_day: Option<u32>,
+    /// (`quotas`) Duplicates among a hundred enrolments of one operator in a day; 0 is no limit.
+    #[arg(long, env = "PLINTH_OPERATOR_DUPLICATE_PERCENT", value_name = "PERCENT")]
+    operator_duplicate_percent: Option<u8>,
+}
+
+/// The `[relying_parties]` section: limits of those whose policies state none of their own.
+#[derive(clap::Args, Serialize, Default)]
+struct RelyingParties {
+    /// (`relying_parties`) Requests a second.
+    #[arg(long = "party-requests-per-second", env = "PLINTH_PARTY_REQUESTS_PER_SECOND", value_name = "N")]
+    requests_per_second: Option<u32>,
+    /// (`relying_parties`) Requests that may come at once.
+    #[arg(long = "party-burst", env = "PLINTH_PARTY_BURST", value_name = "N")]
+    burst: Option<u32>,
+    /// (`relying_parties`) Different numbers in a day.
+    #[arg(long = "party-numbers-per-day", env = "PLINTH_PARTY_NUMBERS_PER_DAY", value_name = "N")]
+    numbers_per_day: Option<u32>,
+    /// (`relying_parties`) The share of a day's answers that may be no.
+    #[arg(long = "party-failure-percent", env = "PLINTH_PARTY_FAILURE_PERCENT", value_name = "PERCENT")]
+    failure_percent: Option<u8>,
+}
+
+/// The `[delivery]` section: how one-time codes reach people.
+#[derive(clap::Args, Serialize, Default)]
+struct Delivery {
+    /// (`delivery`) For developers: print messages to standard error.
+    #[arg(long = "delivery-print", env = "PLINTH_DELIVERY_PRINT", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    print: Option<bool>,
+    /// (`delivery`) For sandboxes: write each message to a file of this folder.
+    #[arg(long = "delivery-directory", env = "PLINTH_DELIVERY_DIRECTORY", value_name = "DIR")]
+    directory: Option<PathBuf>,
+    #[command(flatten)]
+    smtp: Smtp,
+    #[command(flatten)]
+    webhook: Webhook,
+}
+
+/// The `[delivery.smtp]` section.
+#[derive(clap::Args, Serialize, Default)]
+struct Smtp {
+    /// (`delivery.smtp`) The relay that takes e-mail.
+    #[arg(long = "smtp-host", env = "PLINTH_SMTP_HOST", value_name = "NAME")]
+    host: Option<String>,
+    /// (`delivery.smtp`) Its port, usually 587 or 465.
+    #[arg(long = "smtp-port", env = "PLINTH_SMTP_PORT", value_name = "PORT")]
+    port: Option<u16>,
+    /// (`delivery.smtp`) The sender that people see.
+    #[arg(long = "smtp-from", env = "PLINTH_SMTP_FROM", value_name = "ADDRESS")]
+    from: Option<String>,
+    /// (`delivery.smtp`) Who we are to the relay.
+    #[arg(long = "smtp-user", env = "PLINTH_SMTP_USER", value_name = "NAME")]
+    user: Option<String>,
+    /// (`delivery.smtp`) The file that holds the password.
+    #[arg(long = "smtp-password-file", env = "PLINTH_SMTP_PASSWORD_FILE", value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// (`delivery.smtp`) starttls, tls, or none (to this machine only).
+    #[arg(long = "smtp-tls", env = "PLINTH_SMTP_TLS", value_name = "KIND")]
+    tls: Option<String>,
+    /// (`delivery.smtp`) The authorities that may vouch for the relay (PEM).
+    #[arg(long = "smtp-ca-file", env = "PLINTH_SMTP_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+}
+
+/// The `[delivery.webhook]` section.
+#[derive(clap::Args, Serialize, Default)]
+struct Webhook {
+    /// (`delivery.webhook`) Where messages are posted.
+    #[arg(long = "webhook-url", env = "PLINTH_WEBHOOK_URL", value_name = "URL")]
+    url: Option<String>,
+    /// (`delivery.webhook`) The authorities that may vouch for the gateway (PEM).
+    #[arg(long = "webhook-ca-file", env = "PLINTH_WEBHOOK_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+}
+
 /// The settings of a service: those given, over those of the file, over the defaults. A key that no setting has is
 /// refused, so that a misspelt one is never silently ignored.
 pub(crate) fn load(file: Option<&Path>, given: &Settings) -> anyhow::Result<ServeConfig> {
@@ -107,8 +234,14 @@ fn lay_over(lower: &mut Table, upper: Table) {
     for (key, value) in upper {
         match (lower.get_mut(&key), value) {
             (Some(Value::Table(below)), Value::Table(above)) => lay_over(below, above),
-            // A section of which nothing was given is not a section.
-            (None, Value::Table(above)) if above.is_empty() => {}
+            // A section of which nothing was given is not a section, and neither is one of nothing but such.
+            (None, Value::Table(above)) => {
+                let mut section = Table::new();
+                lay_over(&mut section, above);
+                if !section.is_empty() {
+                    lower.insert(key, Value::Table(section));
+                }
+            }
             (_, value) => drop(lower.insert(key, value)),
         }
     }
@@ -144,6 +277,24 @@ mod tests {
         assert_eq!((config.limits.queue, config.limits.batch), (7, 9));
         assert_eq!(config.limits.drain_seconds, plinth_server::config::Limits::default().drain_seconds);
         assert!(config.tls.is_none());
+    }
+
+    #[test]
+    fn a_section_within_a_section_is_there_once_something_in_it_is_given() {
+        let file = file("data = \"d\"\nroot_key = \"k\"\n[delivery]\nprint = true\n");
+        let without = load(Some(file.path()), &Settings::default()).unwrap();
+        assert!(
+            without.delivery.print && without.delivery.smtp.is_none() && without.delivery.webhook.is_none()
+        );
+        let url = Some("https://sms.example/codes".to_owned());
+        let webhook = Webhook { url, ..Webhook::default() };
+        let delivery = Delivery { print: Some(false), webhook, ..Delivery::default() };
+        let with = load(Some(file.path()), &Settings { delivery, ..Settings::default() }).unwrap();
+        assert!(!with.delivery.print && with.delivery.smtp.is_none());
+        assert_eq!(with.delivery.webhook.unwrap().url, "https://sms.example/codes");
+        let half = Smtp { host: Some("mail.example".to_owned()), ..Smtp::default() };
+        let delivery = Delivery { smtp: half, ..Delivery::default() };
+        assert!(complaint(&file, &Settings { delivery, ..Settings::default() }).contains("port"));
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl Service {
     pub(crate) async fn open(&self) -> anyhow::Result<(Connection, Trust)> {
         self.security.open(&self.server).await
     }
+
+    /// A connection that is not made before something is sent, for what is only signed.
+    pub(crate) fn lazy(&self) -> anyhow::Result<Connection> {
+        Connection::lazy(&self.server, self.security.tls()?.as_ref()).map_err(explain)
+    }
 }
 
 impl Administration {

@@ -37,8 +37,10 @@ Examples:
   plinth enrol ./people --agency north --key ./agency.pem --report ./report
   plinth enrol ./people/ada.json --agency north --key ./agency.pem --report ./report --server http://127.0.0.1:7770
 
-A person's file, with 1 to 10 fingers; `station` and `operator` may be added:
+A person's file, with 1 to 10 fingers; phone, email and address may be left out, `station` and `operator` be added:
   {\"name\": \"Ada Lovelace\", \"date_of_birth\": \"1985-12-10\", \"gender\": \"F\",
+   \"phone\": \"+44 20 7946 0000\", \"email\": \"ada@example.org\",
+   \"address\": {\"house\": \"12\", \"street\": \"St James's Square\", \"locality\": \"London\", \"postcode\": \"SW1Y 4JH\"},
    \"fingers\": [{\"position\": \"right-thumb\", \"file\": \"ada-right-thumb.iso\"}]}")]
 pub(crate) struct Args {
     /// A person's JSON file, or a folder of them.

@@ -71,6 +71,13 @@ fn counts(counts: &Counts) -> Table {
         ("open cases", counts.open_cases),
         ("parties", counts.parties),
         ("log leaves", counts.leaves),
+        ("counters of attempts", counts.attempts),
+        ("one-time codes", counts.otps),
+        ("messages to be delivered", counts.outbox),
+        ("virtual numbers", counts.virtual_numbers),
+        ("history entries", counts.history),
+        ("daily counts", counts.quotas),
+        ("rows to be reclaimed", counts.expiries),
     ] {
         table.row([what.to_owned(), rows.to_string()]);
     }
@@ -103,5 +110,12 @@ fn name(check: Check) -> &'static str {
         Check::Identities => "identities",
         Check::Requests => "answers",
         Check::Nonces => "nonces",
+        Check::Attempts => "attempts",
+        Check::Otps => "one-time codes",
+        Check::Outbox => "outbox",
+        Check::VirtualNumbers => "virtual numbers",
+        Check::History => "histories",
+        Check::Quotas => "daily counts",
+        Check::Expiries => "expiries",
     }
 }

@@ -6,19 +6,31 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use data_encoding::BASE64;
 use plinth_identity::dsse::{PublicKey, SigningKey};
+use plinth_identity::sealing::EncryptionKey;
 
 const OWNER_ONLY: u32 = 0o600;
 const EVERYONE_READS: u32 = 0o644;
 
+/// What the text of a public encryption key begins with; its 32 bytes follow in base64.
+const PUBLIC_ENCRYPTION_LABEL: &str = "plinth-encryption-public-key-1";
+
 /// Writes a private key to `path`, which must not exist, and its public key to `path` with `.pub` appended. Both are
 /// durable on return. Returns the path of the public key.
 pub(crate) fn write_pair(path: &Path, key: &SigningKey) -> anyhow::Result<PathBuf> {
-    let mut public = path.as_os_str().to_owned();
-    public.push(".pub");
-    let public = PathBuf::from(public);
+    let public = beside(path);
     write_new(path, key.to_pem()?.as_bytes(), OWNER_ONLY)?;
     write_public(&public, &key.public())?;
+    Ok(public)
+}
+
+/// Writes a private encryption key to `path` and its public key beside it, as [`write_pair`] does.
+pub(crate) fn write_encryption_pair(path: &Path, key: &EncryptionKey) -> anyhow::Result<PathBuf> {
+    let public = beside(path);
+    write_new(path, key.to_text().as_bytes(), OWNER_ONLY)?;
+    let text = format!("{PUBLIC_ENCRYPTION_LABEL} {}\n", BASE64.encode(&key.public()));
+    write_new(&public, text.as_bytes(), EVERYONE_READS)?;
     Ok(public)
 }
 
@@ -47,6 +59,38 @@ pub(crate) fn read_public(path: &Path) -> anyhow::Result<PublicKey> {
     }
     PublicKey::from_pem(&text)
         .with_context(|| format!("{} is not an Ed25519 public key (PEM)", path.display()))
+}
+
+/// Reads a private encryption key.
+pub(crate) fn read_encryption(path: &Path) -> anyhow::Result<EncryptionKey> {
+    let text = read(path)?;
+    warn_if_others_may_read(path);
+    EncryptionKey::parse(&text).with_context(|| {
+        format!(
+            "{} is not a private encryption key; make one with `plinth keygen --encryption`",
+            path.display()
+        )
+    })
+}
+
+/// Reads a public encryption key: the 32 bytes of an X25519 public key (RFC 7748).
+pub(crate) fn read_public_encryption(path: &Path) -> anyhow::Result<[u8; 32]> {
+    let text = read(path)?;
+    let encoded = text.trim().strip_prefix(PUBLIC_ENCRYPTION_LABEL).map(str::trim_start);
+    let bytes = encoded.and_then(|encoded| BASE64.decode(encoded.as_bytes()).ok());
+    bytes.and_then(|bytes| bytes.try_into().ok()).with_context(|| {
+        format!(
+            "{} is not a public encryption key; `plinth keygen --encryption` writes one, which ends in .pub",
+            path.display()
+        )
+    })
+}
+
+/// Where the public half of a key goes.
+fn beside(path: &Path) -> PathBuf {
+    let mut public = path.as_os_str().to_owned();
+    public.push(".pub");
+    public.into()
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -98,6 +142,19 @@ mod tests {
         write_pair(&path, &key()).unwrap();
         assert!(write_pair(&path, &SigningKey::from_seed([8; 32])).is_err());
         assert_eq!(read_private(&path).unwrap().public().to_bytes(), key().public().to_bytes());
+    }
+
+    #[test]
+    fn an_encryption_pair_reads_as_it_was_written_and_its_halves_are_not_mistaken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("reading.key");
+        let key = EncryptionKey::generate(&mut rand::make_rng::<rand::rngs::StdRng>());
+        let public = write_encryption_pair(&path, &key).unwrap();
+        assert_eq!(read_encryption(&path).unwrap().public(), key.public());
+        assert_eq!(read_public_encryption(&public).unwrap(), key.public());
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
+        assert!(read_public_encryption(&path).is_err());
+        assert!(read_encryption(&public).is_err());
     }
 
     #[test]

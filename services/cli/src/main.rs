@@ -4,6 +4,7 @@
 //! Each subcommand is one file, named by it. They are thin: deciding is the server's work, signing and verifying the
 //! client's.
 
+mod asker;
 mod authenticate;
 mod backup;
 mod cases;
@@ -11,19 +12,28 @@ mod config;
 mod connect;
 mod demo;
 mod enrol;
+mod envelope_json;
 mod evaluate;
 mod floor;
 mod fsck;
+mod holder;
 mod init;
 mod key_file;
 mod keygen;
 mod logging;
 mod moment;
+mod otp;
 mod party;
+mod person;
+mod policy;
+mod reasons;
+mod resident;
 mod restore;
 mod serve;
+mod shown;
 mod table;
 mod verify;
+mod words;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -71,7 +81,14 @@ enum Command {
     RelyingParty(party::RelyingPartyCommand),
     Enrol(Box<enrol::Args>),
     Authenticate(Box<authenticate::Args>),
+    #[command(subcommand)]
+    Otp(otp::OtpCommand),
+    #[command(subcommand)]
+    Person(person::PersonCommand),
+    #[command(subcommand)]
+    Resident(resident::ResidentCommand),
     Verify(verify::Args),
+    Reasons(reasons::Args),
     #[command(subcommand)]
     Cases(cases::CasesCommand),
     Backup(Box<backup::Args>),
@@ -103,7 +120,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::RelyingParty(command) => wait_for(party::run(PartyKind::RelyingParty, command.into())),
         Command::Enrol(args) => wait_for(enrol::run(*args)),
         Command::Authenticate(args) => wait_for(authenticate::run(*args)),
+        Command::Otp(command) => wait_for(otp::run(command)),
+        Command::Person(command) => wait_for(person::run(command)),
+        Command::Resident(command) => wait_for(resident::run(command)),
         Command::Verify(args) => verify::run(&args),
+        Command::Reasons(args) => reasons::run(&args),
         Command::Cases(command) => wait_for(cases::run(command)),
         Command::Backup(args) => wait_for(backup::run(*args)),
         Command::Restore(args) => restore::run(&args),

@@ -5,27 +5,38 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use data_encoding::HEXLOWER;
-use plinth_client::{SignedRequest, Trust, envelope_from_bytes, verify};
+use plinth_client::{SignedRequest, Trust, open_person, verify};
 use plinth_identity::authentication::Verdict;
 use plinth_identity::dsse::{Envelope, PublicKey, Verified, payload_type};
-use plinth_identity::id::DeploymentId;
+use plinth_identity::id::{DeploymentId, PartyId, RelyingPartyToken};
+use plinth_identity::reason::Reason;
+use plinth_identity::sealing::EncryptionKey;
 use plinth_identity::statement::{
-    AuthenticationStatement, EnrolmentOutcome, EnrolmentStatement, StatementHeader,
+    EnrolmentOutcome, EnrolmentStatement, OtpStatement, ResidentOutcome, ResidentStatement, StatementHeader,
 };
 use plinth_proto::convert::authentication::decode_authentication_statement;
 use plinth_proto::convert::enrolment::decode_enrolment_statement;
+use plinth_proto::convert::otp::decode_otp_statement;
+use plinth_proto::convert::personal_data::decode_person_statement;
+use plinth_proto::convert::resident::decode_resident_statement;
 
-use crate::key_file;
+use crate::person::print_attributes;
+use crate::{envelope_json, key_file, words};
 
 /// Check a signed answer offline.
 ///
 /// Checks that the service signed the answer, that it answers exactly this request, and that it names the party and the
-/// request that the request names. Needs no network and nobody's word. Status 0 if all of it holds, whatever the answer
-/// says; 1 if anything does not.
+/// request that the request names. Needs no network and nobody's word. The files are those of --save or --report, or the
+/// JSON of --print-json and of the answer that `buf curl` prints. Status 0 if all of it holds, whatever the answer says; 1
+/// if anything does not.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Example, with the files that `plinth authenticate --save` or `plinth enrol --report` kept:
-  plinth verify --request ./evidence/ID.request --answer ./evidence/ID.answer --service-key ./service.pem")]
+  plinth verify --request ./evidence/ID.request --answer ./evidence/ID.answer --service-key ./service.pem
+
+With JSON files, and the attributes of a person opened:
+  plinth verify --request request.json --answer answer.json --service-key ./service.pem \\
+    --encryption-key ./bank-reading.key")]
 pub(crate) struct Args {
     /// The request, as it was sent.
     #[arg(long, value_name = "FILE")]
@@ -39,20 +50,24 @@ pub(crate) struct Args {
     /// The deployment that must have answered, as `plinth init` printed it. Without it: whichever has that key.
     #[arg(long, value_name = "ID", value_parser = DeploymentId::parse)]
     deployment: Option<DeploymentId>,
+    /// Your private encryption key: print the attributes that the answer carries.
+    #[arg(long, env = "PLINTH_ENCRYPTION_KEY", value_name = "FILE")]
+    encryption_key: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let key = key_file::read_public(&args.service_key)?;
+    let encryption_key = args.encryption_key.as_deref().map(key_file::read_encryption).transpose()?;
     let request = read(&args.request, "request")?;
     let request = SignedRequest::from_envelope(request).with_context(|| not_a("request", &args.request))?;
     let answer = read(&args.answer, "answer")?;
-    check(request.envelope(), &answer, key, args.deployment).context("NOT GENUINE")?;
+    check(&request, &answer, key, args.deployment, encryption_key.as_ref()).context("NOT GENUINE")?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn read(file: &Path, what: &str) -> anyhow::Result<Envelope> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    envelope_from_bytes(&bytes).with_context(|| not_a(what, file))
+    envelope_json::read(&bytes).with_context(|| not_a(what, file))
 }
 
 fn not_a(what: &str, file: &Path) -> String {
@@ -60,11 +75,13 @@ fn not_a(what: &str, file: &Path) -> String {
 }
 
 fn check(
-    request: &Envelope,
+    signed: &SignedRequest,
     answer: &Envelope,
     key: PublicKey,
     deployment: Option<DeploymentId>,
+    encryption_key: Option<&EncryptionKey>,
 ) -> anyhow::Result<()> {
+    let request = signed.envelope();
     let kind = answer.payload_type().to_owned();
     let verified = answer.verify(&kind, &key).context("the answer was not signed with this service key")?;
     match kind.as_str() {
@@ -72,7 +89,34 @@ fn check(
             let trust = trust(deployment, decode_authentication_statement(&verified)?.header.issuer, key);
             let statement = verify::authentication(request, answer, &trust)?;
             print_header("authentication", &verified, &statement.header);
-            print_authentication(&statement);
+            print_verdict(&statement.relying_party, statement.verdict, statement.reason);
+            print_token(statement.token.as_ref());
+            if statement.buffered {
+                println!("captured     offline");
+            }
+        }
+        payload_type::OTP_STATEMENT => {
+            let trust = trust(deployment, decode_otp_statement(&verified)?.header.issuer, key);
+            let statement = verify::otp(request, answer, &trust)?;
+            print_header("one-time code", &verified, &statement.header);
+            print_otp(&statement);
+        }
+        payload_type::PERSON_STATEMENT => {
+            let trust = trust(deployment, decode_person_statement(&verified)?.header.issuer, key);
+            let statement = verify::person(request, answer, &trust)?;
+            print_header("personal data", &verified, &statement.header);
+            print_verdict(&statement.relying_party, statement.verdict, statement.reason);
+            print_token(statement.token.as_ref());
+            println!("attributes   {}", words::list_attributes(statement.attributes));
+            if let (Some(key), Verdict::Yes) = (encryption_key, statement.verdict) {
+                print_attributes(&open_person(signed, &statement, key)?);
+            }
+        }
+        payload_type::RESIDENT_STATEMENT => {
+            let trust = trust(deployment, decode_resident_statement(&verified)?.header.issuer, key);
+            let statement = verify::resident(request, answer, &trust)?;
+            print_header("resident", &verified, &statement.header);
+            print_resident(&statement);
         }
         payload_type::ENROLMENT_STATEMENT => {
             let trust = trust(deployment, decode_enrolment_statement(&verified)?.header.issuer, key);
@@ -99,15 +143,39 @@ fn print_header(what: &str, verified: &Verified, header: &StatementHeader) {
     println!("logged at    {}", header.log_position);
 }
 
-fn print_authentication(statement: &AuthenticationStatement) {
-    println!("asked by     {}", statement.relying_party);
-    println!("verdict      {}", if statement.verdict == Verdict::Yes { "yes" } else { "no" });
-    if let Some(reason) = statement.reason {
+fn print_verdict(party: &PartyId, verdict: Verdict, reason: Option<Reason>) {
+    println!("asked by     {party}");
+    println!("verdict      {}", if verdict == Verdict::Yes { "yes" } else { "no" });
+    if let Some(reason) = reason {
         println!("reason       {reason}");
     }
-    if let Some(token) = &statement.token {
+}
+
+fn print_token(token: Option<&RelyingPartyToken>) {
+    if let Some(token) = token {
         println!("person       {}", HEXLOWER.encode(token.as_bytes()));
     }
+}
+
+fn print_otp(statement: &OtpStatement) {
+    println!("asked by     {}", statement.relying_party);
+    println!("transaction  {}", statement.transaction);
+    println!("good until   {}", statement.expires_at);
+}
+
+/// Secrets stay in the file: whoever checks it has it, and needs no copy on the screen.
+fn print_resident(statement: &ResidentStatement) {
+    print_verdict(&statement.agent, statement.verdict, statement.reason);
+    let outcome = match &statement.outcome {
+        None => return,
+        Some(ResidentOutcome::VirtualNumber { number, .. }) => format!("virtual number {number}"),
+        Some(ResidentOutcome::VirtualNumberRevoked) => "virtual number revoked".to_owned(),
+        Some(ResidentOutcome::Locks(_)) => "locks set".to_owned(),
+        Some(ResidentOutcome::Totp { .. }) => "authenticator created".to_owned(),
+        Some(ResidentOutcome::TotpRemoved) => "authenticator void".to_owned(),
+        Some(ResidentOutcome::History { entries, .. }) => format!("history, {} entries", entries.len()),
+    };
+    println!("outcome      {outcome}");
 }
 
 fn print_enrolment(statement: &EnrolmentStatement) {

@@ -71,6 +71,37 @@ fn a_case_is_decided_by_two_administrators_one_after_the_other() {
 }
 
 #[test]
+fn a_person_is_known_by_a_code_read_with_consent_and_served_as_a_resident() {
+    let mut desk = Desk::found();
+    desk.serve_with(&["--delivery-directory", "codes"]);
+    desk.register();
+    desk.run(&["keygen", "--encryption", "--out", "reading.key"]).succeeds();
+    let amend = ["relying-party", "amend", "bank", "--factors", "all", "--attributes", "name,phone"];
+    let more = ["--encryption-key", "reading.key.pub", "--resident-agent", "--sees-reasons"];
+    desk.admin(&[&amend[..], &more].concat()).succeeds().says("resident agent      yes");
+    desk.admin(&["relying-party", "list"]).succeeds().says("fingerprint, name, date-of-birth");
+
+    std::fs::create_dir(desk.path("people")).unwrap();
+    desk.application("ada", "Ada Lovelace", 1, 0);
+    desk.enrol().succeeds();
+    let number = desk.number_of("ada.json");
+    codes_work_once(&desk, &number);
+    attributes_are_read_with_a_code_and_consent(&desk, &number);
+    people_act_on_their_own_numbers(&desk, &number);
+    other_tools_can_send_what_is_printed(&desk, &number);
+    desk.stop();
+}
+
+#[test]
+fn every_reason_is_explained() {
+    let desk = Desk::found();
+    desk.run(&["reasons"]).succeeds().says("UNKNOWN_NUMBER");
+    desk.run(&["reasons", "561"]).succeeds().says("EXPIRED").says("next step");
+    desk.run(&["reasons", "--markdown"]).succeeds().says("| 998 |");
+    desk.run(&["reasons", "1"]).fails_with("there is no reason 1");
+}
+
+#[test]
 fn a_deployment_is_founded_once_and_served_only_where_it_was_founded() {
     let desk = Desk::found();
     desk.run(&["init", "--data", "data", "--root-key", "root.key", "--admin-keys", "admins"])
@@ -117,16 +148,12 @@ fn enrolling_is_counted_and_can_be_repeated(desk: &Desk) {
 }
 
 fn answers_are_signed_and_checked_offline(desk: &Desk) {
-    let report = desk.report();
-    let number =
-        report.iter().find(|line| line["application"] == "ada.json").unwrap()["number"].as_str().unwrap();
+    let number = &desk.number_of("ada.json");
     let thumb = format!("right-thumb={}", desk.record(1, FingerPosition::RightThumb, 2).display());
     desk.authenticate(&["--number", number, "--finger", &thumb, "--save", "evidence"]).succeeds().says("yes");
     desk.authenticate(&["--number", number, "--name", "Someone Else"]).fails_with("").says("no");
 
-    let saved = std::fs::read_dir(desk.path("evidence")).unwrap().map(|file| file.unwrap().path());
-    let request = saved.into_iter().find(|file| file.extension().unwrap() == "request").unwrap();
-    let answer = request.with_extension("answer");
+    let (request, answer) = desk.saved("evidence");
     desk.verify(&request, &answer).succeeds().says("verdict      yes");
     let mut bytes = std::fs::read(&answer).unwrap();
     let middle = bytes.len() / 2;
@@ -134,6 +161,66 @@ fn answers_are_signed_and_checked_offline(desk: &Desk) {
     let altered = desk.path("altered");
     std::fs::write(&altered, bytes).unwrap();
     desk.verify(&request, &altered).fails_with("");
+}
+
+fn codes_work_once(desk: &Desk, number: &str) {
+    let (transaction, code) = desk.code(number);
+    let shown = ["--number", number, "--otp", &code, "--transaction", &transaction];
+    desk.authenticate(&shown).succeeds().says("yes");
+    desk.authenticate(&shown).fails_with("").says("OTP_MISMATCH");
+    desk.authenticate(&["--number", number, "--otp", &code]).ends_with(2);
+}
+
+fn attributes_are_read_with_a_code_and_consent(desk: &Desk, number: &str) {
+    let (transaction, code) = desk.code(number);
+    let shown = ["--number", number, "--otp", &code, "--transaction", &transaction, "--consent", "I agree."];
+    let asked = ["person", "get", "--attributes", "name,phone", "--encryption-key", "reading.key"];
+    desk.bank(&[&asked[..], &shown, &["--save", "reading"]].concat())
+        .succeeds()
+        .says("Ada Lovelace")
+        .says("+442079460000");
+    let (request, answer) = desk.saved("reading");
+    desk.verify(&request, &answer).succeeds().says("attributes   name, phone").conceals("Ada");
+    let opening = ["--encryption-key", "reading.key"];
+    desk.verify_with(&request, &answer, &opening).succeeds().says("Ada Lovelace");
+}
+
+fn people_act_on_their_own_numbers(desk: &Desk, number: &str) {
+    let thumb = format!("right-thumb={}", desk.record(1, FingerPosition::RightThumb, 3).display());
+    let person = ["--number", number, "--finger", &thumb];
+    let resident = |command: &[&str]| desk.bank(&[&["resident"], command, &person].concat());
+    let created = resident(&["virtual-number", "create"]).succeeds();
+    let virtual_number = created.line("virtual");
+    desk.authenticate(&["--virtual-number", &virtual_number, "--name", "Ada Lovelace"])
+        .succeeds()
+        .says("yes");
+    resident(&["lock", "number"]).succeeds().says("number       locked");
+    desk.authenticate(&["--number", number, "--name", "Ada Lovelace"]).fails_with("").says("NUMBER_LOCKED");
+    resident(&["unlock", "number"]).succeeds().says("number       open");
+    resident(&["virtual-number", "revoke"]).succeeds();
+    desk.authenticate(&["--virtual-number", &virtual_number, "--name", "Ada Lovelace"])
+        .fails_with("")
+        .says("no");
+    resident(&["totp", "create"]).succeeds().says("otpauth://totp/");
+    resident(&["totp", "remove"]).succeeds();
+    resident(&["history", "--page-size", "2"]).succeeds().says("own request").says("older entries");
+}
+
+fn other_tools_can_send_what_is_printed(desk: &Desk, number: &str) {
+    let question = ["--number", number, "--name", "Ada Lovelace"];
+    let printed = desk.authenticate(&[&question[..], &["--print-json"]].concat()).succeeds();
+    let message: Value = serde_json::from_slice(&printed.0.stdout).unwrap();
+    assert_eq!(
+        message["envelope"]["payloadType"],
+        "application/vnd.plinth.authentication-request.v1+protobuf"
+    );
+    assert_eq!(message["envelope"]["signatures"].as_array().unwrap().len(), 1);
+    desk.authenticate(&[&question[..], &["--save", "json"]].concat()).succeeds();
+    let (request, answer) = desk.saved("json");
+    std::fs::write(desk.path("request.json"), &printed.0.stdout).unwrap();
+    // The same kind of file, but another request than the one that was answered.
+    desk.verify(&desk.path("request.json"), &answer).fails_with("belongs to another request");
+    desk.verify(&request, &desk.path("request.json")).fails_with("");
 }
 
 fn a_suspended_agency_gets_nothing_until_it_is_reinstated(desk: &Desk) {
@@ -216,14 +303,54 @@ impl Desk {
     }
 
     fn authenticate(&self, arguments: &[&str]) -> Ended {
-        let common =
-            ["authenticate", "--relying-party", "bank", "--key", "bank.pem", "--server", &self.public];
-        self.run(&[&common, arguments].concat())
+        self.bank(&[&["authenticate"], arguments].concat())
+    }
+
+    /// Runs a command as the relying party.
+    fn bank(&self, arguments: &[&str]) -> Ended {
+        let who = ["--relying-party", "bank", "--key", "bank.pem", "--server", &self.public];
+        self.run(&[arguments, &who].concat())
+    }
+
+    /// Has a code sent, and reads it where the person would: its transaction and its digits.
+    fn code(&self, number: &str) -> (String, String) {
+        let message = self.path("codes/442079460000.txt");
+        drop(std::fs::remove_file(&message));
+        let ordered = self.bank(&["otp", "request", "--number", number]).succeeds();
+        let deadline = 200;
+        for _ in 0..deadline {
+            if let Ok(text) = std::fs::read_to_string(&message) {
+                let code = text.lines().find_map(|line| line.strip_prefix("code: ")).unwrap();
+                return (ordered.line("transaction"), code.to_owned());
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("no code came");
+    }
+
+    /// The request and the answer that a command saved in a folder of its own.
+    fn saved(&self, folder: &str) -> (PathBuf, PathBuf) {
+        let saved = std::fs::read_dir(self.path(folder)).unwrap().map(|file| file.unwrap().path());
+        let request = saved.into_iter().find(|file| file.extension().unwrap() == "request").unwrap();
+        let answer = request.with_extension("answer");
+        (request, answer)
     }
 
     fn verify(&self, request: &Path, answer: &Path) -> Ended {
+        self.verify_with(request, answer, &[])
+    }
+
+    fn verify_with(&self, request: &Path, answer: &Path, more: &[&str]) -> Ended {
         let (request, answer) = (request.to_str().unwrap(), answer.to_str().unwrap());
-        self.run(&["verify", "--request", request, "--answer", answer, "--service-key", "admins/service.pem"])
+        let files = ["verify", "--request", request, "--answer", answer];
+        self.run(&[&files[..], &["--service-key", "admins/service.pem"], more].concat())
+    }
+
+    /// The number that somebody got.
+    fn number_of(&self, application: &str) -> String {
+        let report = self.report();
+        let line = report.iter().find(|line| line["application"] == application).unwrap();
+        line["number"].as_str().unwrap().to_owned()
     }
 
     fn admin(&self, arguments: &[&str]) -> Ended {
@@ -276,7 +403,7 @@ impl Desk {
                 serde_json::json!({ "position": position.to_string(), "file": record.file_name().unwrap().to_str() })
             })
             .collect();
-        let application = serde_json::json!({ "name": name, "date_of_birth": "1985-12-10", "gender": "F", "fingers": fingers });
+        let application = serde_json::json!({ "name": name, "date_of_birth": "1985-12-10", "gender": "F", "phone": "+44 20 7946 0000", "fingers": fingers });
         std::fs::write(self.path(&format!("people/{file}.json")), application.to_string()).unwrap();
     }
 
@@ -319,6 +446,24 @@ impl Ended {
             String::from_utf8_lossy(&self.0.stderr).contains(complaint),
             "{complaint:?} is not in {self:?}"
         );
+        self
+    }
+
+    fn ends_with(self, status: i32) -> Self {
+        assert_eq!(self.0.status.code(), Some(status), "{self:?}");
+        self
+    }
+
+    /// The value of a line of standard output that begins with this word.
+    fn line(&self, word: &str) -> String {
+        let text = String::from_utf8_lossy(&self.0.stdout);
+        let value =
+            text.lines().find_map(|line| line.strip_prefix(word)).map(|value| value.trim().to_owned());
+        value.unwrap_or_else(|| panic!("no {word} in {self:?}"))
+    }
+
+    fn conceals(self, text: &str) -> Self {
+        assert!(!String::from_utf8_lossy(&self.0.stdout).contains(text), "{text:?} is in {self:?}");
         self
     }
 

@@ -79,6 +79,25 @@ impl Administrator {
         self.verified(&order, response.statement)
     }
 
+    /// Replaces the display name, the validity and the policy of a registered party, from its next request on. Its kind, its
+    /// id and its key stay.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with reason `NotFound` if there is none of that kind and id; otherwise as every call.
+    pub async fn amend(
+        &self,
+        party: Party,
+        now: Timestamp,
+    ) -> Result<Answered<RegistryStatement>, ClientError> {
+        let order = self.order(Change::Amend(Box::new(party)), now)?;
+        let response = self
+            .call(&order, |mut client, connection, envelope| async move {
+                client.amend_party(connection.timed(v1::AmendPartyRequest { envelope })).await
+            })
+            .await?;
+        self.verified(&order, response.statement)
+    }
+
     /// Suspends a party, from its next request on.
     ///
     /// # Errors

@@ -26,6 +26,9 @@ pub enum ClientError {
     /// The request would be refused, so it was not made.
     #[error("the request is wrong: {0}")]
     Request(FieldViolation),
+    /// A person's attributes do not open.
+    #[error("the attributes cannot be read: {0}")]
+    Sealed(&'static str),
     /// The address is none.
     #[error("not an address like http://127.0.0.1:7770 or https://plinth.example: {0}")]
     Url(String),
@@ -49,6 +52,8 @@ pub struct Refusal {
     pub server_time: Option<Timestamp>,
     /// How long to wait before sending the same bytes again.
     pub retry_after: Option<Duration>,
+    /// The limit that was reached, where one was.
+    pub quota: Option<String>,
 }
 
 /// Why a call did not come to an answer.
@@ -67,7 +72,7 @@ impl ClientError {
         match self {
             Self::Refused(refusal) => refusal.retryable(),
             Self::Transport(_) => true,
-            Self::Answer(_) | Self::Request(_) | Self::Url(_) | Self::Tls(_) => false,
+            Self::Answer(_) | Self::Request(_) | Self::Sealed(_) | Self::Url(_) | Self::Tls(_) => false,
         }
     }
 
@@ -77,7 +82,7 @@ impl ClientError {
         match self {
             Self::Refused(refusal) => refusal.reason,
             Self::Request(violation) => Some(violation.reason),
-            Self::Transport(_) | Self::Answer(_) | Self::Url(_) | Self::Tls(_) => None,
+            Self::Transport(_) | Self::Answer(_) | Self::Sealed(_) | Self::Url(_) | Self::Tls(_) => None,
         }
     }
 
@@ -85,7 +90,12 @@ impl ClientError {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) => refusal.retry_after,
-            Self::Transport(_) | Self::Answer(_) | Self::Request(_) | Self::Url(_) | Self::Tls(_) => None,
+            Self::Transport(_)
+            | Self::Answer(_)
+            | Self::Request(_)
+            | Self::Sealed(_)
+            | Self::Url(_)
+            | Self::Tls(_) => None,
         }
     }
 
@@ -122,8 +132,19 @@ impl fmt::Display for Refusal {
         if let Some(time) = self.server_time {
             write!(f, "; the service's clock shows {time}")?;
         }
+        if let Some(quota) = &self.quota {
+            write!(f, "; the limit is {quota}")?;
+        }
+        if let Some(delay) = self.retry_after {
+            write!(f, "; not before {} s from now", whole_seconds(delay))?;
+        }
         Ok(())
     }
+}
+
+/// Rounded up: a message never promises too much.
+fn whole_seconds(delay: Duration) -> u64 {
+    delay.as_secs() + u64::from(delay.subsec_nanos() > 0)
 }
 
 impl fmt::Display for TransportError {
@@ -141,6 +162,7 @@ impl From<status::Refusal> for ClientError {
             violations: refusal.violations,
             server_time: refusal.server_time,
             retry_after: refusal.retry_after,
+            quota: refusal.quota,
         })
     }
 }
@@ -160,6 +182,7 @@ impl From<Status> for ClientError {
             violations: Vec::new(),
             server_time: None,
             retry_after: None,
+            quota: None,
         })
     }
 }

@@ -1,21 +1,34 @@
 //! Requests and statements for the tests of this crate: real ones, signed by throw-away keys.
 
 use plinth_identity::application::{FingerPosition, FingerSample};
-use plinth_identity::authentication::Verdict;
-use plinth_identity::demographics::{DateOfBirth, DemographicClaim, Demographics, Gender, Name};
+use plinth_identity::authentication::{Consent, ResidentAction, Verdict};
+use plinth_identity::demographics::{
+    DateOfBirth, DemographicClaim, Demographics, Gender, Name, NameClaim, Strategy,
+};
 use plinth_identity::dsse::{Envelope, SigningKey, payload_type};
-use plinth_identity::id::{DeploymentId, LogPosition, PartyId, RequestDigest, RequestId};
+use plinth_identity::evidence::CodeClaim;
+use plinth_identity::id::{DeploymentId, LogPosition, PartyId, RelyingPartyToken, RequestDigest, RequestId};
 use plinth_identity::number::IdentityNumber;
+use plinth_identity::otp::OtpCode;
+use plinth_identity::party::{Attribute, AttributeSet};
+use plinth_identity::sealing::SealedAttributes;
 use plinth_identity::statement::{
-    AuthenticationStatement, EnrolmentOutcome, EnrolmentStatement, StatementHeader,
+    AuthenticationStatement, EnrolmentOutcome, EnrolmentStatement, OtpStatement, PersonStatement,
+    ResidentOutcome, ResidentStatement, StatementHeader,
 };
 use plinth_identity::time::Timestamp;
 use plinth_proto::convert::authentication::encode_authentication_statement;
 use plinth_proto::convert::enrolment::encode_enrolment_statement;
+use plinth_proto::convert::otp::encode_otp_statement;
+use plinth_proto::convert::personal_data::encode_person_statement;
+use plinth_proto::convert::resident::encode_resident_statement;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::{Agency, AuthenticationDraft, Connection, EnrolmentDraft, RelyingParty, Trust};
+use crate::{
+    Agency, AuthenticationDraft, Connection, EnrolmentDraft, PersonDraft, RelyingParty, ResidentDraft,
+    SignedRequest, Trust,
+};
 
 /// The moment of every fixture.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -50,6 +63,9 @@ pub(crate) fn enrolment_draft() -> EnrolmentDraft {
             name: Name::parse("Asha Rao").unwrap(),
             date_of_birth: DateOfBirth::parse("1990-02-28").unwrap(),
             gender: Gender::Female,
+            phone: None,
+            email: None,
+            address: None,
         },
         fingers: vec![FingerSample { position: FingerPosition::RightThumb, record: finger_record() }],
         station: "station-1".to_owned(),
@@ -59,13 +75,34 @@ pub(crate) fn enrolment_draft() -> EnrolmentDraft {
 }
 
 pub(crate) fn authentication_draft() -> AuthenticationDraft {
-    let name = Some(Name::parse("Asha Rao").unwrap());
-    let claim = DemographicClaim { name, date_of_birth: None, gender: None };
+    let name = NameClaim { name: Name::parse("Asha Rao").unwrap(), strategy: Strategy::Exact };
     AuthenticationDraft {
-        number: number(),
-        claim,
-        fingers: Vec::new(),
+        claim: DemographicClaim { name: Some(name), ..DemographicClaim::default() },
         purpose: "open an account".to_owned(),
+        ..AuthenticationDraft::new(number())
+    }
+}
+
+pub(crate) fn person_draft() -> PersonDraft {
+    PersonDraft {
+        identifier: number().into(),
+        claim: DemographicClaim::default(),
+        fingers: vec![FingerSample { position: FingerPosition::RightThumb, record: finger_record() }],
+        code: None,
+        attributes: AttributeSet::EMPTY.with(Attribute::Name),
+        consent: Consent::new("First Bank may read my name.".to_owned(), NOW).unwrap(),
+        purpose: "open an account".to_owned(),
+    }
+}
+
+pub(crate) fn resident_draft(action: ResidentAction) -> ResidentDraft {
+    ResidentDraft {
+        number: number(),
+        claim: DemographicClaim::default(),
+        fingers: Vec::new(),
+        code: Some(CodeClaim::Totp(OtpCode::parse("123456").unwrap())),
+        action,
+        purpose: "my own number".to_owned(),
     }
 }
 
@@ -121,6 +158,41 @@ pub(crate) fn authentication_statement(request: &Envelope) -> AuthenticationStat
         verdict: Verdict::No,
         reason: None,
         token: None,
+        buffered: false,
+    }
+}
+
+pub(crate) fn otp_statement(request: &SignedRequest) -> OtpStatement {
+    OtpStatement {
+        header: statement_header(request.envelope()),
+        relying_party: party("bank"),
+        transaction: request.request_id(),
+        expires_at: NOW.plus_millis(600_000),
+    }
+}
+
+pub(crate) fn person_statement(request: &Envelope, sealed: Option<SealedAttributes>) -> PersonStatement {
+    let verdict = if sealed.is_some() { Verdict::Yes } else { Verdict::No };
+    let attributes =
+        if sealed.is_some() { AttributeSet::EMPTY.with(Attribute::Name) } else { AttributeSet::EMPTY };
+    PersonStatement {
+        header: statement_header(request),
+        relying_party: party("bank"),
+        verdict,
+        reason: None,
+        token: sealed.as_ref().map(|_| RelyingPartyToken::from_bytes([8; 32])),
+        attributes,
+        sealed,
+    }
+}
+
+pub(crate) fn resident_statement(request: &Envelope, outcome: ResidentOutcome) -> ResidentStatement {
+    ResidentStatement {
+        header: statement_header(request),
+        agent: party("bank"),
+        verdict: Verdict::Yes,
+        reason: None,
+        outcome: Some(outcome),
     }
 }
 
@@ -130,4 +202,16 @@ pub(crate) fn signed_enrolment(statement: &EnrolmentStatement) -> Envelope {
 
 pub(crate) fn signed_authentication(statement: &AuthenticationStatement) -> Envelope {
     service_key().sign(payload_type::AUTHENTICATION_STATEMENT, encode_authentication_statement(statement))
+}
+
+pub(crate) fn signed_otp(statement: &OtpStatement) -> Envelope {
+    service_key().sign(payload_type::OTP_STATEMENT, encode_otp_statement(statement))
+}
+
+pub(crate) fn signed_person(statement: &PersonStatement) -> Envelope {
+    service_key().sign(payload_type::PERSON_STATEMENT, encode_person_statement(statement))
+}
+
+pub(crate) fn signed_resident(statement: &ResidentStatement) -> Envelope {
+    service_key().sign(payload_type::RESIDENT_STATEMENT, encode_resident_statement(statement))
 }

@@ -1,4 +1,5 @@
-//! The client of Plinth: for agencies that enrol people, relying parties that authenticate them, and administrators.
+//! The client of Plinth: for agencies that enrol people, relying parties that authenticate them or serve them as
+//! residents, and administrators.
 //!
 //! A request is made and signed once ([`Agency::request`], [`RelyingParty::request`]) and can be kept as bytes; sending it
 //! is another step, which may be repeated with the same bytes as often as needed and is decided once. Every answer is
@@ -31,8 +32,12 @@ mod enrol_many;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod otp;
+mod person;
+mod presented;
 mod relying_party;
 mod request;
+mod resident;
 mod retry;
 mod signatory;
 mod trust;
@@ -47,8 +52,10 @@ pub use answer::{Answered, envelope_from_bytes, envelope_to_bytes};
 pub use clock::now;
 pub use connection::{ClientTls, Connection, SignedInfo};
 pub use error::{ClientError, Refusal, TransportError};
+pub use person::{PersonDraft, open_person};
 pub use relying_party::{AuthenticationDraft, RelyingParty};
 pub use request::SignedRequest;
+pub use resident::ResidentDraft;
 pub use retry::Retry;
 pub use trust::Trust;
 pub use verify::VerifyError;

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use plinth_identity::application::{FingerSample, Fingers};
+use plinth_identity::application::FingerSample;
 use plinth_identity::authentication::AuthenticationRequest;
 use plinth_identity::demographics::DemographicClaim;
-use plinth_identity::dsse::{SigningKey, payload_type};
+use plinth_identity::dsse::{Envelope, SigningKey, payload_type};
+use plinth_identity::evidence::CodeClaim;
 use plinth_identity::id::{PartyId, RequestId};
-use plinth_identity::number::IdentityNumber;
-use plinth_identity::party::Factor;
+use plinth_identity::number::Identifier;
 use plinth_identity::request::Freshness;
 use plinth_identity::statement::AuthenticationStatement;
 use plinth_identity::time::Timestamp;
@@ -14,32 +14,54 @@ use plinth_proto::authentication::v1;
 use plinth_proto::authentication::v1::authentication_service_client::AuthenticationServiceClient;
 use plinth_proto::convert::authentication::encode_authentication_request;
 use plinth_proto::convert::envelope;
+use plinth_proto::envelope::v1::Envelope as WireEnvelope;
 use tonic::Response;
+use tonic::transport::Channel;
 
 use crate::answer::Answered;
 use crate::connection::Connection;
 use crate::error::ClientError;
+use crate::presented::evidence;
 use crate::request::SignedRequest;
 use crate::retry::Retry;
 use crate::signatory::{Signatory, fresh_request_id};
 use crate::trust::Trust;
 use crate::verify;
 
-/// A relying party: asks whether people are who they say.
+/// A relying party: asks whether people are who they say, has codes sent to them, and reads what they let it read.
 #[derive(Debug, Clone)]
-pub struct RelyingParty(Signatory);
+pub struct RelyingParty(pub(crate) Signatory);
 
 /// A question about one person. The factors it declares are those that it carries.
 #[derive(Clone)]
 pub struct AuthenticationDraft {
-    /// The claimed number.
-    pub number: IdentityNumber,
-    /// The claimed attributes; may be empty if there are fingers.
+    /// The claimed number, or a virtual number that stands for it.
+    pub identifier: Identifier,
+    /// The claimed attributes; may be empty if there is other evidence.
     pub claim: DemographicClaim,
-    /// The presented fingers: at most 10, no finger and no record twice; may be empty if attributes are claimed.
+    /// The presented fingers: at most 10, no finger and no record twice; may be empty if there is other evidence.
     pub fingers: Vec<FingerSample>,
+    /// The one-time code that the person gave.
+    pub code: Option<CodeClaim>,
+    /// Captured without a connection: the request is good for 24 hours instead of 30 seconds, and its answer says so.
+    pub buffered: bool,
     /// Why it is asked, kept with the decision. At most 64 characters.
     pub purpose: String,
+}
+
+impl AuthenticationDraft {
+    /// A live question about a number that shows nothing yet.
+    #[must_use]
+    pub fn new(identifier: impl Into<Identifier>) -> Self {
+        Self {
+            identifier: identifier.into(),
+            claim: DemographicClaim::default(),
+            fingers: Vec::new(),
+            code: None,
+            buffered: false,
+            purpose: String::new(),
+        }
+    }
 }
 
 impl RelyingParty {
@@ -62,7 +84,8 @@ impl RelyingParty {
         &self.0.id
     }
 
-    /// Makes and signs a request. It is live: send it within 30 seconds of `now`.
+    /// Makes and signs a request. It is live, to be sent within 30 seconds of `now`, or buffered, to be sent within 24
+    /// hours.
     ///
     /// # Errors
     /// [`ClientError::Request`] names the field that the service would refuse.
@@ -80,16 +103,11 @@ impl RelyingParty {
         request_id: RequestId,
         now: Timestamp,
     ) -> Result<SignedRequest, ClientError> {
-        let header = self.0.header(&draft.purpose, request_id, now, Freshness::LIVE.max_age_ms)?;
-        let mut declared = draft.claim.factors();
-        let fingers = if draft.fingers.is_empty() {
-            None
-        } else {
-            declared = declared.with(Factor::Fingerprint);
-            Some(Fingers::new(draft.fingers).map_err(ClientError::Request)?)
-        };
-        let request = AuthenticationRequest::new(header, draft.number, draft.claim, fingers, declared)
-            .map_err(ClientError::Request)?;
+        let AuthenticationDraft { identifier, claim, fingers, code, buffered, purpose } = draft;
+        let freshness = if buffered { Freshness::BUFFERED } else { Freshness::LIVE };
+        let header = self.0.header(&purpose, request_id, now, freshness.max_age_ms)?;
+        let evidence = evidence(claim, fingers, code)?;
+        let request = AuthenticationRequest::new(header, buffered, identifier, evidence);
         let payload = encode_authentication_request(&request);
         Ok(self.0.sign(payload_type::AUTHENTICATION_REQUEST, payload, request_id))
     }
@@ -102,22 +120,89 @@ impl RelyingParty {
         &self,
         request: &SignedRequest,
     ) -> Result<Answered<AuthenticationStatement>, ClientError> {
-        let by = &self.0;
-        let response = by
-            .retry
-            .run(|| {
-                let mut client = AuthenticationServiceClient::new(by.connection.channel());
-                let message = v1::AuthenticateRequest { envelope: Some(request.envelope().into()) };
-                let message = by.connection.timed(message);
-                async move {
-                    client.authenticate(message).await.map(Response::into_inner).map_err(ClientError::from)
-                }
+        let response = self
+            .call(request, |connection, envelope| async move {
+                client(&connection).authenticate(connection.timed(v1::AuthenticateRequest { envelope })).await
             })
             .await?;
-        let answer =
-            envelope::required(response.statement, "statement").map_err(ClientError::malformed_answer)?;
-        let statement =
-            verify::authentication(request.envelope(), &answer, &by.trust).map_err(ClientError::Answer)?;
+        self.verified(request, response.statement, verify::authentication)
+    }
+
+    /// Sends the same signed bytes until they are answered or the schedule of retries ends.
+    pub(crate) async fn call<T, C, F>(&self, request: &SignedRequest, mut rpc: C) -> Result<T, ClientError>
+    where
+        C: FnMut(Connection, Option<WireEnvelope>) -> F,
+        F: Future<Output = Result<Response<T>, tonic::Status>>,
+    {
+        let connection = &self.0.connection;
+        let answer = self.0.retry.run(|| {
+            let answer = rpc(connection.clone(), Some(request.envelope().into()));
+            async move { answer.await.map(Response::into_inner).map_err(ClientError::from) }
+        });
+        answer.await
+    }
+
+    /// What a statement says, once it is known to answer this very request.
+    pub(crate) fn verified<S>(
+        &self,
+        request: &SignedRequest,
+        statement: Option<WireEnvelope>,
+        check: impl FnOnce(&Envelope, &Envelope, &Trust) -> Result<S, verify::VerifyError>,
+    ) -> Result<Answered<S>, ClientError> {
+        let answer = envelope::required(statement, "statement").map_err(ClientError::malformed_answer)?;
+        let statement = check(request.envelope(), &answer, &self.0.trust).map_err(ClientError::Answer)?;
         Ok(Answered { statement, envelope: answer })
+    }
+}
+
+pub(crate) fn client(connection: &Connection) -> AuthenticationServiceClient<Channel> {
+    AuthenticationServiceClient::new(connection.channel())
+}
+
+#[cfg(test)]
+mod tests {
+    use plinth_identity::evidence::CodeClaim;
+    use plinth_identity::otp::OtpCode;
+    use plinth_proto::authentication::v1::{AuthenticationRequest as Wire, Factor as WireFactor};
+    use prost::Message as _;
+
+    use super::*;
+    use crate::fixture::{NOW, authentication_draft, finger_record, number, relying_party};
+
+    fn wire(draft: AuthenticationDraft) -> Wire {
+        let nowhere = Connection::lazy("http://127.0.0.1:9", None).unwrap();
+        let request = relying_party(nowhere).request(draft, NOW).unwrap();
+        Wire::decode(request.envelope().payload()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_declares_what_it_carries() {
+        let position = plinth_identity::application::FingerPosition::RightThumb;
+        let draft = AuthenticationDraft {
+            fingers: vec![FingerSample { position, record: finger_record() }],
+            code: Some(CodeClaim::Totp(OtpCode::parse("123456").unwrap())),
+            ..authentication_draft()
+        };
+        let declared = wire(draft).declared;
+        let expected = [WireFactor::Fingerprint, WireFactor::Name, WireFactor::Otp];
+        assert_eq!(declared, expected.map(i32::from));
+    }
+
+    #[tokio::test]
+    async fn a_buffered_request_lives_for_a_day_and_a_live_one_for_half_a_minute() {
+        let lifetime = |buffered| {
+            let wire = wire(AuthenticationDraft { buffered, ..authentication_draft() });
+            let header = wire.header.unwrap();
+            (wire.buffered, header.not_after_ms - header.issued_at_ms)
+        };
+        assert_eq!(lifetime(false), (false, Freshness::LIVE.max_age_ms));
+        assert_eq!(lifetime(true), (true, 24 * 60 * 60 * 1000));
+    }
+
+    #[tokio::test]
+    async fn a_question_that_shows_nothing_is_not_signed() {
+        let nowhere = Connection::lazy("http://127.0.0.1:9", None).unwrap();
+        let error = relying_party(nowhere).request(AuthenticationDraft::new(number()), NOW).unwrap_err();
+        assert_eq!(error.reason(), Some(plinth_identity::reason::Reason::NoFactor));
     }
 }

@@ -1,17 +1,20 @@
 use plinth_identity::dsse::{Envelope, payload_type};
 use plinth_identity::field::FieldViolation;
 use plinth_identity::id::{RequestDigest, RequestId};
-use plinth_proto::{authentication, enrolment, envelope, registry};
+use plinth_proto::{authentication, enrolment, envelope, registry, resident};
 use prost::Message;
 
 use crate::answer::{envelope_from_bytes, envelope_to_bytes};
 use crate::error::ClientError;
 
 /// The types that a signed request can have.
-const REQUEST_TYPES: [&str; 6] = [
+const REQUEST_TYPES: [&str; 9] = [
     payload_type::ENROLMENT_REQUEST,
     payload_type::ENROLMENT_QUERY,
     payload_type::AUTHENTICATION_REQUEST,
+    payload_type::OTP_REQUEST,
+    payload_type::PERSON_REQUEST,
+    payload_type::RESIDENT_REQUEST,
     payload_type::REGISTRY_CHANGE,
     payload_type::REGISTRY_QUERY,
     payload_type::CASE_DECISION,
@@ -104,6 +107,13 @@ fn header(envelope: &Envelope) -> Result<Option<envelope::v1::RequestHeader>, Fi
         payload_type::ENROLMENT_QUERY => enrolment::v1::EnrolmentQuery::decode(bytes).map(|body| body.header),
         payload_type::AUTHENTICATION_REQUEST => {
             authentication::v1::AuthenticationRequest::decode(bytes).map(|body| body.header)
+        }
+        payload_type::OTP_REQUEST => authentication::v1::OtpRequest::decode(bytes).map(|body| body.header),
+        payload_type::PERSON_REQUEST => {
+            authentication::v1::PersonRequest::decode(bytes).map(|body| body.header)
+        }
+        payload_type::RESIDENT_REQUEST => {
+            resident::v1::ResidentRequest::decode(bytes).map(|body| body.header)
         }
         payload_type::REGISTRY_CHANGE => registry::v1::RegistryChange::decode(bytes).map(|body| body.header),
         payload_type::REGISTRY_QUERY => registry::v1::RegistryQuery::decode(bytes).map(|body| body.header),

@@ -102,6 +102,7 @@ mod tests {
             violations: Vec::new(),
             server_time: None,
             retry_after: Some(retry_after),
+            quota: None,
         })
     }
 

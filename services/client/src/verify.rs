@@ -5,14 +5,18 @@
 
 use plinth_identity::dsse::{Envelope, payload_type};
 use plinth_identity::field::FieldViolation;
-use plinth_identity::id::RequestDigest;
+use plinth_identity::id::{PartyId, RequestDigest, RequestId};
 use plinth_identity::statement::{
-    AuthenticationStatement, EnrolmentStatement, RegistryStatement, ServiceInfo, StatementHeader,
+    AuthenticationStatement, EnrolmentStatement, OtpStatement, PersonStatement, RegistryStatement,
+    ResidentStatement, ServiceInfo, StatementHeader,
 };
 use plinth_proto::convert::authentication::decode_authentication_statement;
 use plinth_proto::convert::enrolment::decode_enrolment_statement;
 use plinth_proto::convert::evidence::decode_service_info;
+use plinth_proto::convert::otp::decode_otp_statement;
+use plinth_proto::convert::personal_data::decode_person_statement;
 use plinth_proto::convert::registry::decode_registry_statement;
+use plinth_proto::convert::resident::decode_resident_statement;
 
 use crate::request::Claims;
 use crate::trust::Trust;
@@ -61,16 +65,11 @@ pub fn enrolment(
     answer: &Envelope,
     trust: &Trust,
 ) -> Result<EnrolmentStatement, VerifyError> {
-    let claims =
-        Claims::of(request, &[payload_type::ENROLMENT_REQUEST]).map_err(VerifyError::NotTheRequest)?;
+    let claims = claims(request, payload_type::ENROLMENT_REQUEST)?;
     let statement = receipt(answer, trust)?;
     check_request(&statement.header, request)?;
-    if statement.agency.as_str() != claims.party {
-        return Err(VerifyError::Party);
-    }
-    if statement.request_id != claims.request_id {
-        return Err(VerifyError::RequestId);
-    }
+    check_party(&statement.agency, &claims)?;
+    check_request_id(statement.request_id, &claims)?;
     Ok(statement)
 }
 
@@ -83,15 +82,56 @@ pub fn authentication(
     answer: &Envelope,
     trust: &Trust,
 ) -> Result<AuthenticationStatement, VerifyError> {
-    let claims =
-        Claims::of(request, &[payload_type::AUTHENTICATION_REQUEST]).map_err(VerifyError::NotTheRequest)?;
+    let claims = claims(request, payload_type::AUTHENTICATION_REQUEST)?;
     let verified = trust.verify(answer, payload_type::AUTHENTICATION_STATEMENT)?;
     let statement = decode_authentication_statement(&verified).map_err(VerifyError::Body)?;
-    check_issuer(&statement.header, trust)?;
-    check_request(&statement.header, request)?;
-    if statement.relying_party.as_str() != claims.party {
-        return Err(VerifyError::Party);
-    }
+    check_header(&statement.header, request, trust)?;
+    check_party(&statement.relying_party, &claims)?;
+    Ok(statement)
+}
+
+/// Verifies the answer to a request that a one-time code be sent.
+///
+/// # Errors
+/// [`VerifyError`], the first check that failed.
+pub fn otp(request: &Envelope, answer: &Envelope, trust: &Trust) -> Result<OtpStatement, VerifyError> {
+    let claims = claims(request, payload_type::OTP_REQUEST)?;
+    let verified = trust.verify(answer, payload_type::OTP_STATEMENT)?;
+    let statement = decode_otp_statement(&verified).map_err(VerifyError::Body)?;
+    check_header(&statement.header, request, trust)?;
+    check_party(&statement.relying_party, &claims)?;
+    // A code belongs to the request that ordered it.
+    check_request_id(statement.transaction, &claims)?;
+    Ok(statement)
+}
+
+/// Verifies the answer to a request for a person's attributes. What is sealed in it stays sealed.
+///
+/// # Errors
+/// [`VerifyError`], the first check that failed.
+pub fn person(request: &Envelope, answer: &Envelope, trust: &Trust) -> Result<PersonStatement, VerifyError> {
+    let claims = claims(request, payload_type::PERSON_REQUEST)?;
+    let verified = trust.verify(answer, payload_type::PERSON_STATEMENT)?;
+    let statement = decode_person_statement(&verified).map_err(VerifyError::Body)?;
+    check_header(&statement.header, request, trust)?;
+    check_party(&statement.relying_party, &claims)?;
+    Ok(statement)
+}
+
+/// Verifies the answer to a person's order about their own number.
+///
+/// # Errors
+/// [`VerifyError`], the first check that failed.
+pub fn resident(
+    request: &Envelope,
+    answer: &Envelope,
+    trust: &Trust,
+) -> Result<ResidentStatement, VerifyError> {
+    let claims = claims(request, payload_type::RESIDENT_REQUEST)?;
+    let verified = trust.verify(answer, payload_type::RESIDENT_STATEMENT)?;
+    let statement = decode_resident_statement(&verified).map_err(VerifyError::Body)?;
+    check_header(&statement.header, request, trust)?;
+    check_party(&statement.agent, &claims)?;
     Ok(statement)
 }
 
@@ -109,12 +149,11 @@ pub fn registry(
         .map_err(VerifyError::NotTheRequest)?;
     let verified = trust.verify(answer, payload_type::REGISTRY_STATEMENT)?;
     let statement = decode_registry_statement(&verified).map_err(VerifyError::Body)?;
-    check_issuer(&statement.header, trust)?;
-    check_request(&statement.header, request)?;
+    check_header(&statement.header, request, trust)?;
     // A case decision names no party: the two signatures say who decides.
     let named = request.payload_type() != payload_type::CASE_DECISION;
-    if named && statement.administrator.as_str() != claims.party {
-        return Err(VerifyError::Party);
+    if named {
+        check_party(&statement.administrator, &claims)?;
     }
     Ok(statement)
 }
@@ -137,6 +176,24 @@ pub(crate) fn receipt(answer: &Envelope, trust: &Trust) -> Result<EnrolmentState
     Ok(statement)
 }
 
+/// What a request of this type says of itself.
+fn claims(request: &Envelope, payload_type: &str) -> Result<Claims, VerifyError> {
+    Claims::of(request, &[payload_type]).map_err(VerifyError::NotTheRequest)
+}
+
+fn check_header(header: &StatementHeader, request: &Envelope, trust: &Trust) -> Result<(), VerifyError> {
+    check_issuer(header, trust)?;
+    check_request(header, request)
+}
+
+fn check_party(named: &PartyId, claims: &Claims) -> Result<(), VerifyError> {
+    if named.as_str() == claims.party { Ok(()) } else { Err(VerifyError::Party) }
+}
+
+fn check_request_id(named: RequestId, claims: &Claims) -> Result<(), VerifyError> {
+    if named == claims.request_id { Ok(()) } else { Err(VerifyError::RequestId) }
+}
+
 fn check_issuer(header: &StatementHeader, trust: &Trust) -> Result<(), VerifyError> {
     if header.issuer == trust.deployment() { Ok(()) } else { Err(VerifyError::Issuer) }
 }
@@ -148,13 +205,17 @@ fn check_request(header: &StatementHeader, request: &Envelope) -> Result<(), Ver
 
 #[cfg(test)]
 mod tests {
+    use plinth_identity::authentication::{ChannelSet, ResidentAction};
     use plinth_identity::dsse::SigningKey;
-    use plinth_identity::id::{DeploymentId, RequestId};
+    use plinth_identity::id::DeploymentId;
+    use plinth_identity::statement::ResidentOutcome;
 
     use super::*;
     use crate::fixture::{
         NOW, agency, authentication_draft, authentication_statement, enrolment_draft, enrolment_statement,
-        party, relying_party, service_key, signed_authentication, signed_enrolment, trust,
+        number, otp_statement, party, person_draft, person_statement, relying_party, resident_draft,
+        resident_statement, service_key, signed_authentication, signed_enrolment, signed_otp, signed_person,
+        signed_resident, trust,
     };
     use crate::{Connection, SignedRequest};
 
@@ -178,6 +239,81 @@ mod tests {
         let statement = authentication_statement(request.envelope());
         let answer = signed_authentication(&statement);
         assert_eq!(authentication(request.envelope(), &answer, &trust()), Ok(statement));
+    }
+
+    /// A request of each kind that a relying party makes, its sound answer, and the check of it.
+    type Check = Box<dyn Fn(&Envelope, &Envelope, &Trust) -> Result<StatementHeader, VerifyError>>;
+
+    fn answered() -> Vec<(SignedRequest, Envelope, Check)> {
+        let bank = relying_party(nowhere());
+        let question = bank.request(authentication_draft(), NOW).unwrap();
+        let verdict = signed_authentication(&authentication_statement(question.envelope()));
+        let ordered = bank.otp_request(number(), ChannelSet::ALL, "", NOW).unwrap();
+        let sent = signed_otp(&otp_statement(&ordered));
+        let asked = bank.person_request(person_draft(), NOW).unwrap();
+        let given = signed_person(&person_statement(asked.envelope(), None));
+        let own = bank.resident_request(resident_draft(ResidentAction::RemoveTotp), NOW).unwrap();
+        let removed = signed_resident(&resident_statement(own.envelope(), ResidentOutcome::TotpRemoved));
+        vec![
+            (
+                question,
+                verdict,
+                Box::new(|request, answer, trust| Ok(authentication(request, answer, trust)?.header)),
+            ),
+            (ordered, sent, Box::new(|request, answer, trust| Ok(otp(request, answer, trust)?.header))),
+            (asked, given, Box::new(|request, answer, trust| Ok(person(request, answer, trust)?.header))),
+            (own, removed, Box::new(|request, answer, trust| Ok(resident(request, answer, trust)?.header))),
+        ]
+    }
+
+    #[tokio::test]
+    async fn every_statement_to_a_relying_party_is_checked_alike() {
+        let kinds = answered();
+        for (index, (request, answer, check)) in kinds.iter().enumerate() {
+            let request = request.envelope();
+            assert!(check(request, answer, &trust()).is_ok(), "{index}");
+
+            let elsewhere = Trust::new(DeploymentId::from_bytes([8; 16]), vec![service_key().public()]);
+            assert_eq!(check(request, answer, &elsewhere), Err(VerifyError::Issuer), "{index}");
+            let stranger = SigningKey::from_seed([9; 32]);
+            let forged = stranger.sign(answer.payload_type(), answer.payload().to_vec());
+            assert_eq!(check(request, &forged, &trust()), Err(VerifyError::UntrustedKey), "{index}");
+            let mut payload = answer.payload().to_vec();
+            payload.push(0);
+            let key_id = answer.key_id().copied();
+            let altered =
+                Envelope::new(answer.payload_type().to_owned(), payload, key_id, *answer.signature());
+            assert_eq!(check(request, &altered, &trust()), Err(VerifyError::Signature), "{index}");
+            let replayed = &answered()[index].0;
+            assert_eq!(check(replayed.envelope(), answer, &trust()), Err(VerifyError::Request), "{index}");
+            let (other_request, other_answer, _) = &kinds[(index + 1) % kinds.len()];
+            let swapped = check(request, other_answer, &trust());
+            assert!(matches!(swapped, Err(VerifyError::PayloadType { .. })), "{index}");
+            let swapped = check(other_request.envelope(), answer, &trust());
+            assert!(matches!(swapped, Err(VerifyError::NotTheRequest(_))), "{index}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_names_the_party_that_asked_and_the_transaction_that_it_asked_for() {
+        let bank = relying_party(nowhere());
+        let ordered = bank.otp_request(number(), ChannelSet::ALL, "", NOW).unwrap();
+        let sound = otp_statement(&ordered);
+        let misnamed = OtpStatement { transaction: RequestId::from_bytes([0; 16]), ..sound.clone() };
+        let check = |statement: &OtpStatement| otp(ordered.envelope(), &signed_otp(statement), &trust());
+        assert_eq!(check(&misnamed), Err(VerifyError::RequestId));
+        let misaddressed = OtpStatement { relying_party: party("other"), ..sound };
+        assert_eq!(check(&misaddressed), Err(VerifyError::Party));
+
+        let asked = bank.person_request(person_draft(), NOW).unwrap();
+        let statement = person_statement(asked.envelope(), None);
+        let answer = signed_person(&PersonStatement { relying_party: party("other"), ..statement });
+        assert_eq!(person(asked.envelope(), &answer, &trust()), Err(VerifyError::Party));
+
+        let own = bank.resident_request(resident_draft(ResidentAction::RemoveTotp), NOW).unwrap();
+        let statement = resident_statement(own.envelope(), ResidentOutcome::TotpRemoved);
+        let answer = signed_resident(&ResidentStatement { agent: party("other"), ..statement });
+        assert_eq!(resident(own.envelope(), &answer, &trust()), Err(VerifyError::Party));
     }
 
     #[tokio::test]

@@ -399,6 +399,9 @@ mod tests {
             name: Name::parse("Ada").unwrap(),
             date_of_birth: DateOfBirth::parse(born).unwrap(),
             gender: Gender::Female,
+            phone: None,
+            email: None,
+            address: None,
         };
         let fingers = Fingers::new(vec![sample(Unknown, &record(1, &[Unknown]))])?;
         Application::new(header, demographics, fingers, station.to_owned(), String::new())

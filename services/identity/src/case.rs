@@ -5,7 +5,9 @@ use std::fmt;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::demographics::Demographics;
 use crate::id::{CaseId, PartyId, RequestDigest, RequestId, Sequence};
-use crate::identity_record::{read_demographics, write_demographics};
+use crate::identity_record::{
+    read_demographics, read_demographics_format_1, write_demographics, written_demographics_size,
+};
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
@@ -81,7 +83,7 @@ pub struct Case {
 
 impl Case {
     const RECORD: &'static str = "case";
-    const FORMAT: u8 = 1;
+    const FORMAT: u8 = 2;
 
     /// Longest reason of a decision in characters.
     pub const MAX_REASON_CHARS: usize = 500;
@@ -164,15 +166,17 @@ impl Case {
         Ok(())
     }
 
-    /// The stored form, to be sealed: format 1, id (u64), applicant (u64), request, demographics (as in the
+    /// The stored form, to be sealed: format 2, id (u64), applicant (u64), request, demographics (as in the
     /// identity record), candidates (count u16, each: sequence (u64), llr (f32 bits)), opened at (u64 ms),
     /// searched (u64), joined (count u16, each a request), state (0 open; 1 issue or 2 refuse, then reason
     /// (text), two administrators (texts), at (u64 ms)). A request is agency (text), id (16), digest (32).
+    ///
+    /// The demographics of format 1 ended with the gender.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let requests = (self.joined.len().saturating_add(1)).saturating_mul(84);
-        let variable =
-            self.demographics.name.as_str().len().saturating_add(self.candidates.len().saturating_mul(12));
+        let variable = written_demographics_size(&self.demographics)
+            .saturating_add(self.candidates.len().saturating_mul(12));
         let mut writer = Writer::new(Self::FORMAT, requests.saturating_add(variable).saturating_add(2_200));
         writer.u64(self.id.get()).u64(self.applicant.get());
         write_request(&mut writer, &self.request);
@@ -204,11 +208,14 @@ impl Case {
     /// # Errors
     /// [`DecodeError`] names the field.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(Self::RECORD, Self::FORMAT, bytes)?;
+        let (mut reader, format) = Reader::one_of(Self::RECORD, &[1, Self::FORMAT], bytes)?;
         let id = CaseId::new(reader.u64("id")?);
         let applicant = Sequence::new(reader.u64("applicant")?);
         let request = read_request(&mut reader)?;
-        let demographics = read_demographics(&mut reader)?;
+        let demographics = match format {
+            1 => read_demographics_format_1(&mut reader)?,
+            _ => read_demographics(&mut reader)?,
+        };
         let candidates = reader.list("candidates", |reader| {
             let sequence = Sequence::new(reader.u64("candidate.sequence")?);
             let llr = f32::from_bits(reader.u32("candidate.llr")?);
@@ -279,7 +286,7 @@ fn read_state(reader: &mut Reader<'_>) -> Result<CaseState, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demographics::{DateOfBirth, Gender, Name};
+    use crate::demographics::{DateOfBirth, Gender, Name, Phone};
     use proptest::prelude::*;
 
     fn party(text: &str) -> PartyId {
@@ -303,6 +310,9 @@ mod tests {
             name: Name::parse("Ada").unwrap(),
             date_of_birth: DateOfBirth::new(1985, 12, 10).unwrap(),
             gender: Gender::Female,
+            phone: Some(Phone::parse("+4930123456").unwrap()),
+            email: None,
+            address: None,
         };
         let candidates = vec![candidate(4, 1.5), candidate(5, 2.0)];
         Case::open(
@@ -324,10 +334,10 @@ mod tests {
         case
     }
 
-    #[test]
-    fn a_case_has_these_bytes() {
-        let expected = [
-            &[1][..],                  // format
+    /// The bytes of the decided case, with what its format writes of a person after the gender.
+    fn expected(format: u8, after_the_gender: &[u8]) -> Vec<u8> {
+        [
+            &[format][..],             // format
             &[0, 0, 0, 0, 0, 0, 0, 9], // id
             &[0, 0, 0, 0, 0, 0, 0, 8], // applicant
             &[0, 0, 0, 4],
@@ -337,8 +347,9 @@ mod tests {
             &[0, 0, 0, 3],
             b"Ada",
             &[0x07, 0xc1, 12, 10],
-            b"F",    // demographics
-            &[0, 2], // two candidates, the most alike first
+            b"F",             // name, date of birth, gender
+            after_the_gender, // the rest of the demographics
+            &[0, 2],          // two candidates, the most alike first
             &[0, 0, 0, 0, 0, 0, 0, 5],
             &[0x40, 0, 0, 0], // sequence 5, llr 2.0
             &[0, 0, 0, 0, 0, 0, 0, 4],
@@ -359,10 +370,31 @@ mod tests {
             b"b",                      // administrators in order
             &[0, 0, 0, 0, 0, 0, 0, 6], // decided at
         ]
+        .concat()
+    }
+
+    #[test]
+    fn a_case_has_these_bytes() {
+        let more = [
+            &[1][..], // there is a phone number
+            &[0, 0, 0, 11],
+            b"+4930123456", // phone
+            &[0],           // no e-mail address
+            &[0],           // no address
+        ]
         .concat();
+        let expected = expected(2, &more);
         assert_eq!(decided().encode(), expected);
         assert_eq!(Case::decode(&expected), Ok(decided()));
         assert_eq!(Case::decode(&case().encode()), Ok(case()));
+    }
+
+    #[test]
+    fn a_case_of_format_1_is_still_read() {
+        let mut plain = decided();
+        plain.demographics.phone = None;
+        assert_eq!(Case::decode(&expected(1, &[])), Ok(plain));
+        assert!(Case::decode(&expected(3, &[])).is_err());
     }
 
     #[test]
@@ -417,7 +449,8 @@ mod tests {
             let place = place.index(bytes.len());
             bytes[place] = byte;
             if let Ok(decoded) = Case::decode(&bytes) {
-                prop_assert_eq!(decoded.encode(), bytes);
+                // Whatever format the bytes claim, what is written is the newest.
+                prop_assert!(bytes[0] == 1 || decoded.encode() == bytes);
             }
         }
 

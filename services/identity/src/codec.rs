@@ -64,6 +64,11 @@ impl Writer {
         self.array(&value.to_be_bytes())
     }
 
+    /// A byte that is 0 or 1.
+    pub(crate) fn flag(&mut self, value: bool) -> &mut Self {
+        self.u8(u8::from(value))
+    }
+
     /// Bytes whose length the format fixes.
     pub(crate) fn array<const N: usize>(&mut self, value: &[u8; N]) -> &mut Self {
         self.0.extend_from_slice(value);
@@ -91,6 +96,15 @@ impl Writer {
         self
     }
 
+    /// A byte 0, or a byte 1 and the value.
+    pub(crate) fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) -> &mut Self {
+        self.flag(value.is_some());
+        if let Some(value) = value {
+            write(self, value);
+        }
+        self
+    }
+
     pub(crate) fn finish(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }
@@ -105,9 +119,22 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Starts a record and checks its format byte.
     pub(crate) fn new(record: &'static str, format: u8, bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::one_of(record, &[format], bytes).map(|(reader, _)| reader)
+    }
+
+    /// Starts a record that may have any of several formats, and says which one it has.
+    pub(crate) fn one_of(
+        record: &'static str,
+        formats: &[u8],
+        bytes: &'a [u8],
+    ) -> Result<(Self, u8), DecodeError> {
         let mut reader = Self { record, rest: bytes };
         let found = reader.u8("format")?;
-        if found == format { Ok(reader) } else { Err(reader.error("format", DecodeProblem::Format(found))) }
+        if formats.contains(&found) {
+            Ok((reader, found))
+        } else {
+            Err(reader.error("format", DecodeProblem::Format(found)))
+        }
     }
 
     pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
@@ -164,6 +191,15 @@ impl<'a> Reader<'a> {
             1 => Ok(true),
             _ => Err(self.value(field)),
         }
+    }
+
+    /// What [`Writer::option`] wrote.
+    pub(crate) fn option<T>(
+        &mut self,
+        field: &'static str,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
+        if self.flag(field)? { read(self).map(Some) } else { Ok(None) }
     }
 
     /// A count and that many items. Memory grows with the items that were read, never with the count that was
@@ -224,6 +260,30 @@ mod tests {
         assert_eq!(broken(&[1, 0, 0, 255, 255, 255, 255, b'a']), error("label", DecodeProblem::Truncated));
         assert_eq!(broken(&[1, 0, 0, 0, 0, 0, 1, 0xff]), error("label", DecodeProblem::Value));
         assert_eq!(broken(&[1, 0, 0, 0, 0, 0, 1, b'a', 0]), error("end", DecodeProblem::Trailing));
+        assert_eq!(Reader::one_of("thing", &[1, 2], &[2]).map(|(_, format)| format), Ok(2));
         assert_eq!(broken(&[2]).to_string(), "thing.format: format 2 is not known to this version");
+    }
+
+    #[test]
+    fn an_option_is_a_byte_and_maybe_a_value() {
+        let written = |value: Option<u16>| {
+            Writer::new(1, 4)
+                .option(value, |writer, value| {
+                    writer.u16(value);
+                })
+                .finish()
+        };
+        let read = |bytes: &[u8]| {
+            let mut reader = Reader::new("thing", 1, bytes)?;
+            let value = reader.option("size", |reader| reader.u16("size"))?;
+            reader.finish()?;
+            Ok::<_, DecodeError>(value)
+        };
+        assert_eq!(written(None), [1, 0]);
+        assert_eq!(written(Some(5)), [1, 1, 0, 5]);
+        for value in [None, Some(5)] {
+            assert_eq!(read(&written(value)), Ok(value));
+        }
+        assert!(read(&[1, 2, 0, 5]).is_err() && read(&[1, 1, 0]).is_err() && read(&[1, 0, 0]).is_err());
     }
 }

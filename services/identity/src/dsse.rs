@@ -27,6 +27,18 @@ pub mod payload_type {
     pub const AUTHENTICATION_REQUEST: &str = "application/vnd.plinth.authentication-request.v1+protobuf";
     /// The service's yes or no.
     pub const AUTHENTICATION_STATEMENT: &str = "application/vnd.plinth.authentication-statement.v1+protobuf";
+    /// A relying party's request to send a person a one-time code.
+    pub const OTP_REQUEST: &str = "application/vnd.plinth.otp-request.v1+protobuf";
+    /// The service's receipt for it, the same whether or not there is anyone to send it to.
+    pub const OTP_STATEMENT: &str = "application/vnd.plinth.otp-statement.v1+protobuf";
+    /// A relying party's request for a person's attributes.
+    pub const PERSON_REQUEST: &str = "application/vnd.plinth.person-request.v1+protobuf";
+    /// The service's answer, with the attributes sealed.
+    pub const PERSON_STATEMENT: &str = "application/vnd.plinth.person-statement.v1+protobuf";
+    /// What a person wants done with their own number, sent by an agent.
+    pub const RESIDENT_REQUEST: &str = "application/vnd.plinth.resident-request.v1+protobuf";
+    /// The service's answer to the person.
+    pub const RESIDENT_STATEMENT: &str = "application/vnd.plinth.resident-statement.v1+protobuf";
     /// An administrator's change to the registry of parties.
     pub const REGISTRY_CHANGE: &str = "application/vnd.plinth.registry-change.v1+protobuf";
     /// An administrator's question.
@@ -39,12 +51,18 @@ pub mod payload_type {
     pub const SERVICE_INFO: &str = "application/vnd.plinth.service-info.v1+protobuf";
 
     /// Every type.
-    pub const ALL: [&str; 10] = [
+    pub const ALL: [&str; 16] = [
         ENROLMENT_REQUEST,
         ENROLMENT_STATEMENT,
         ENROLMENT_QUERY,
         AUTHENTICATION_REQUEST,
         AUTHENTICATION_STATEMENT,
+        OTP_REQUEST,
+        OTP_STATEMENT,
+        PERSON_REQUEST,
+        PERSON_STATEMENT,
+        RESIDENT_REQUEST,
+        RESIDENT_STATEMENT,
         REGISTRY_CHANGE,
         REGISTRY_QUERY,
         REGISTRY_STATEMENT,

@@ -17,6 +17,7 @@ use crate::dsse::SigningKey;
 use crate::id::{DeploymentId, Nonce, PartyId, RelyingPartyToken, RequestId};
 use crate::number::IdentityNumber;
 use crate::party::PartyKind;
+use crate::virtual_number::VirtualNumber;
 
 pub use crate::dsse::KeyError;
 pub use root::RootKey;
@@ -38,9 +39,15 @@ mod context {
     pub(super) const MARK: &str = "plinth 2025-11-22 high-water mark v1";
     pub(super) const IDENTITY_SEALS: &str = "plinth 2025-11-22 identity seal v1";
     pub(super) const ROW_SEALS: &str = "plinth 2025-11-22 row seal v1";
+    pub(super) const ATTEMPTS_ROWS: &str = "plinth 2025-11-22 attempts row v1";
+    pub(super) const HISTORY_LISTS: &str = "plinth 2025-11-22 history list v1";
+    pub(super) const OTP_ROWS: &str = "plinth 2025-11-22 one-time code row v1";
+    pub(super) const VIRTUAL_ROWS: &str = "plinth 2025-11-22 virtual number row v1";
+    pub(super) const QUOTA_ROWS: &str = "plinth 2025-11-22 quota row v1";
+    pub(super) const DELIVERIES: &str = "plinth 2025-11-22 delivery signing seed v1";
 
     #[cfg(test)]
-    pub(super) const ALL: [&str; 13] = [
+    pub(super) const ALL: [&str; 19] = [
         COMMITMENT,
         STATEMENTS,
         NUMBER_ROWS,
@@ -54,6 +61,12 @@ mod context {
         MARK,
         IDENTITY_SEALS,
         ROW_SEALS,
+        ATTEMPTS_ROWS,
+        HISTORY_LISTS,
+        OTP_ROWS,
+        VIRTUAL_ROWS,
+        QUOTA_ROWS,
+        DELIVERIES,
     ];
 }
 
@@ -83,6 +96,12 @@ pub struct KeyRing {
     mark: Key,
     identity_seals: Key,
     row_seals: Key,
+    attempts_rows: Key,
+    history_lists: Key,
+    otp_rows: Key,
+    virtual_rows: Key,
+    quota_rows: Key,
+    deliveries: SigningKey,
 }
 
 impl KeyRing {
@@ -112,6 +131,12 @@ impl KeyRing {
             mark: key(context::MARK),
             identity_seals: key(context::IDENTITY_SEALS),
             row_seals: key(context::ROW_SEALS),
+            attempts_rows: key(context::ATTEMPTS_ROWS),
+            history_lists: key(context::HISTORY_LISTS),
+            otp_rows: key(context::OTP_ROWS),
+            virtual_rows: key(context::VIRTUAL_ROWS),
+            quota_rows: key(context::QUOTA_ROWS),
+            deliveries: SigningKey::from_seed(*key(context::DELIVERIES)),
         }
     }
 
@@ -140,10 +165,58 @@ impl KeyRing {
         &self.statements
     }
 
+    /// The key that signs one-time codes on their way to the deployer's webhook.
+    #[must_use]
+    pub fn delivery_key(&self) -> &SigningKey {
+        &self.deliveries
+    }
+
     /// Where the record of a number is found.
     #[must_use]
     pub fn number_row(&self, number: &IdentityNumber) -> [u8; 16] {
         short(blake3::Hasher::new_keyed(&self.number_rows).update(&number.digits()))
+    }
+
+    /// Where the record of a virtual number is found.
+    #[must_use]
+    pub fn virtual_row(&self, number: &VirtualNumber) -> [u8; 16] {
+        short(blake3::Hasher::new_keyed(&self.virtual_rows).update(&number.digits()))
+    }
+
+    /// Where the attempts on a person are counted: those through one relying party, or, without a party, all
+    /// of them. The person is named by the digits of their number, or, if nobody holds a virtual number, by
+    /// those of the virtual number.
+    #[must_use]
+    pub fn attempts_row(&self, digits: &[u8], party: Option<&PartyId>) -> [u8; 16] {
+        let mut hasher = match party {
+            Some(party) => of_party(&self.attempts_rows, PartyKind::RelyingParty, party),
+            None => {
+                let mut hasher = blake3::Hasher::new_keyed(&self.attempts_rows);
+                // No kind of party has the code 0.
+                hasher.update(&[0]);
+                hasher
+            }
+        };
+        short(hasher.update(digits))
+    }
+
+    /// The prefix of the list of what happened to a person, named by the digits of their number.
+    #[must_use]
+    pub fn history_list(&self, digits: &[u8]) -> [u8; 16] {
+        short(blake3::Hasher::new_keyed(&self.history_lists).update(digits))
+    }
+
+    /// Where the one-time code of a relying party's transaction is found.
+    #[must_use]
+    pub fn otp_row(&self, party: &PartyId, transaction: &RequestId) -> [u8; 16] {
+        short(of_party(&self.otp_rows, PartyKind::RelyingParty, party).update(transaction.as_bytes()))
+    }
+
+    /// Where a party's day is counted. The scope tells the party's own count (empty) from that of one of its
+    /// stations or operators; the caller spells it so that no two scopes are the same text.
+    #[must_use]
+    pub fn quota_row(&self, kind: PartyKind, party: &PartyId, scope: &str) -> [u8; 16] {
+        short(of_party(&self.quota_rows, kind, party).update(scope.as_bytes()))
     }
 
     /// Where the answer to a party's request is found.
@@ -177,12 +250,13 @@ impl KeyRing {
         RelyingPartyToken::from_bytes(*hasher.update(&number.digits()).finalize().as_bytes())
     }
 
-    /// Who stands in for a number that nobody holds: a position from 0 to `population` - 1, always the same
-    /// one for a number and a population, and any one as likely as another. 0 if there is nobody.
+    /// Who stands in for a number or virtual number that nobody holds: a position from 0 to `population` - 1,
+    /// always the same one for the same digits and population, and any one as likely as another. 0 if there
+    /// is nobody.
     #[must_use]
-    pub fn decoy(&self, number: &IdentityNumber, population: u64) -> u64 {
+    pub fn decoy(&self, digits: &[u8], population: u64) -> u64 {
         let mut uniform = [0; 8];
-        blake3::Hasher::new_keyed(&self.decoys).update(&number.digits()).finalize_xof().fill(&mut uniform);
+        blake3::Hasher::new_keyed(&self.decoys).update(digits).finalize_xof().fill(&mut uniform);
         // The high half of the product with a uniform 64-bit number is uniform below the population, to
         // within 2^-64 of it.
         let product = u128::from(u64::from_be_bytes(uniform)) * u128::from(population);
@@ -258,6 +332,10 @@ mod tests {
         IdentityNumber::draw(&mut StdRng::seed_from_u64(seed))
     }
 
+    fn virtual_number(seed: u64) -> VirtualNumber {
+        VirtualNumber::draw(&mut StdRng::seed_from_u64(seed))
+    }
+
     fn party(text: &str) -> PartyId {
         PartyId::parse(text).unwrap()
     }
@@ -277,6 +355,13 @@ mod tests {
             ring.party_list(kind, &agency).to_vec(),
             ring.relying_party_token(&number, &agency).as_bytes().to_vec(),
             ring.mark_key().to_vec(),
+            ring.virtual_row(&virtual_number(1)).to_vec(),
+            ring.attempts_row(&number.digits(), Some(&agency)).to_vec(),
+            ring.attempts_row(&number.digits(), None).to_vec(),
+            ring.history_list(&number.digits()).to_vec(),
+            ring.otp_row(&agency, &id).to_vec(),
+            ring.quota_row(kind, &agency, "").to_vec(),
+            ring.delivery_key().public().to_bytes().to_vec(),
         ]
     }
 
@@ -308,6 +393,38 @@ mod tests {
     }
 
     #[test]
+    fn attempts_are_counted_for_each_pair_and_each_person_apart() {
+        let ring = ring(1, 1);
+        let mut rows = BTreeSet::new();
+        for digits in [&number(1).digits()[..], &number(2).digits(), &virtual_number(1).digits()] {
+            assert!(rows.insert(ring.attempts_row(digits, None)));
+            for id in ["a", "ab", "b"] {
+                assert!(rows.insert(ring.attempts_row(digits, Some(&party(id)))));
+            }
+        }
+    }
+
+    #[test]
+    fn quotas_are_counted_for_each_party_and_each_scope_apart() {
+        let ring = ring(1, 1);
+        let mut rows = BTreeSet::new();
+        for kind in PartyKind::ALL {
+            for (id, scope) in [("a", ""), ("a", "b"), ("a", "bc"), ("ab", "c"), ("ab", "")] {
+                assert!(rows.insert(ring.quota_row(kind, &party(id), scope)));
+            }
+        }
+    }
+
+    #[test]
+    fn codes_of_neighbouring_parties_do_not_meet() {
+        let ring = ring(1, 1);
+        let mut rows = BTreeSet::new();
+        for id in ["a", "ab", "abb"] {
+            assert!(rows.insert(ring.otp_row(&party(id), &RequestId::from_bytes([b'b'; 16]))));
+        }
+    }
+
+    #[test]
     fn a_person_has_another_token_at_every_relying_party() {
         let ring = ring(1, 1);
         let token = |seed, id| *ring.relying_party_token(&number(seed), &party(id)).as_bytes();
@@ -321,7 +438,7 @@ mod tests {
         let ring = ring(1, 1);
         let mut counts = [0_u32; 10];
         for seed in 0..10_000 {
-            counts[usize::try_from(ring.decoy(&number(seed), 10)).unwrap()] += 1;
+            counts[usize::try_from(ring.decoy(&number(seed).digits(), 10)).unwrap()] += 1;
         }
         // 1,000 expected with a standard deviation of 30: five deviations either way.
         assert!(counts.iter().all(|count| (850..=1_150).contains(count)), "{counts:?}");
@@ -331,8 +448,8 @@ mod tests {
         #[test]
         fn a_decoy_is_one_of_the_population(seed: u64, population in 1_u64..) {
             let ring = ring(1, 1);
-            prop_assert!(ring.decoy(&number(seed), population) < population);
-            prop_assert_eq!(ring.decoy(&number(seed), 0), 0);
+            prop_assert!(ring.decoy(&number(seed).digits(), population) < population);
+            prop_assert_eq!(ring.decoy(&number(seed).digits(), 0), 0);
         }
     }
 

@@ -1,9 +1,16 @@
-//! The 12-digit identity number.
+//! The 12-digit identity number, and what a request may name a person by.
+
+mod digits;
 
 use std::fmt;
 
 use rand_core::CryptoRng;
-use subtle::ConstantTimeEq;
+
+use crate::field::FieldViolation;
+use crate::reason::Reason;
+use crate::virtual_number::VirtualNumber;
+
+pub(crate) use digits::Digits;
 
 /// One person's identity number: 12 decimal digits, the first 2-9, the last a Verhoeff check digit.
 ///
@@ -11,15 +18,15 @@ use subtle::ConstantTimeEq;
 /// number in 57 is live, so a number is treated as guessable and is never a credential. It is still personal:
 /// `Debug` and `Display` show the last four digits only, and equality takes the same time wherever two
 /// numbers differ.
-#[derive(Clone, Copy)]
-pub struct IdentityNumber([u8; Self::LENGTH]);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct IdentityNumber(Digits<{ Self::LENGTH }>);
 
-/// Why a text is not an identity number.
+/// Why a text is not an identity number or a virtual number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NumberError {
-    /// Not 12 digits.
-    #[error("must be 12 digits")]
-    Length,
+    /// Not this many digits.
+    #[error("must be {0} digits")]
+    Length(usize),
     /// A character that is neither a digit nor a single space or hyphen between groups of four.
     #[error("must be digits, with at most a space or a hyphen between groups of four")]
     Character,
@@ -40,23 +47,7 @@ impl IdentityNumber {
     /// # Errors
     /// [`NumberError`] says which rule is broken, in the order in which the variants stand.
     pub fn parse(text: &str) -> Result<Self, NumberError> {
-        let mut digits = [0; Self::LENGTH];
-        let mut count = 0;
-        let mut separated = false;
-        for character in text.chars() {
-            let between_groups = (count == 4 || count == 8) && !separated;
-            match character {
-                '0'..='9' => {
-                    *digits.get_mut(count).ok_or(NumberError::Length)? =
-                        u8::try_from(character).unwrap_or(b'0');
-                    count += 1;
-                    separated = false;
-                }
-                ' ' | '-' if between_groups => separated = true,
-                _ => return Err(NumberError::Character),
-            }
-        }
-        if count == Self::LENGTH { Self::from_digits(digits) } else { Err(NumberError::Length) }
+        Digits::parse(text).map(Self)
     }
 
     /// Reads 12 ASCII digits.
@@ -64,113 +55,117 @@ impl IdentityNumber {
     /// # Errors
     /// As [`IdentityNumber::parse`].
     pub fn from_digits(digits: [u8; Self::LENGTH]) -> Result<Self, NumberError> {
-        if !digits.iter().all(u8::is_ascii_digit) {
-            return Err(NumberError::Character);
-        }
-        if digits[0] < b'2' {
-            return Err(NumberError::FirstDigit);
-        }
-        if verhoeff_checksum(&digits) != 0 {
-            return Err(NumberError::CheckDigit);
-        }
-        Ok(Self(digits))
+        Digits::from_digits(digits).map(Self)
     }
 
     /// Draws a number uniformly from all 8 x 10^10.
     pub fn draw<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
-        const NUMBERS: u64 = 80_000_000_000;
-        // 37 bits are the fewest that hold every number. A draw beyond the last is thrown away, because
-        // folding it back would make some numbers likelier than others.
-        let mut payload = loop {
-            let draw = rng.next_u64() >> (64 - 37);
-            if draw < NUMBERS {
-                break 20_000_000_000 + draw;
-            }
-        };
-        let mut digits = [b'0'; Self::LENGTH];
-        for digit in digits[..Self::LENGTH - 1].iter_mut().rev() {
-            *digit = ascii(payload % 10);
-            payload /= 10;
-        }
-        digits[Self::LENGTH - 1] = ascii(u64::from(INVERSE[usize::from(verhoeff_checksum(&digits))]));
-        Self(digits)
+        Self(Digits::draw(rng))
     }
 
     /// All 12 digits. Only for the person's own receipt and for forms that a signed request carries.
     #[must_use]
     pub fn reveal(&self) -> String {
-        self.0.iter().map(|&digit| char::from(digit)).collect()
+        self.0.reveal()
     }
 
     /// The 12 digits as ASCII bytes, the form that table keys are derived from.
     #[must_use]
     pub fn digits(&self) -> [u8; Self::LENGTH] {
-        self.0
+        *self.0.as_bytes()
     }
 }
-
-impl PartialEq for IdentityNumber {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl Eq for IdentityNumber {}
 
 impl fmt::Display for IdentityNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("•••• •••• ")?;
-        self.0[Self::LENGTH - 4..].iter().try_for_each(|&digit| fmt::Write::write_char(f, char::from(digit)))
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
 impl fmt::Debug for IdentityNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
-/// The ASCII form of a digit.
-fn ascii(digit: u64) -> u8 {
-    b"0123456789"[usize::try_from(digit % 10).unwrap_or(0)]
+/// What a request names a person by. As masked and as carefully compared as the numbers are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Identifier {
+    /// The identity number.
+    Number(IdentityNumber),
+    /// A virtual number in its place.
+    Virtual(VirtualNumber),
 }
 
-/// Multiplication in the dihedral group D5 (J. Verhoeff, "Error Detecting Decimal Codes", 1969).
-const PRODUCT: [[u8; 10]; 10] = [
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-    [1, 2, 3, 4, 0, 6, 7, 8, 9, 5],
-    [2, 3, 4, 0, 1, 7, 8, 9, 5, 6],
-    [3, 4, 0, 1, 2, 8, 9, 5, 6, 7],
-    [4, 0, 1, 2, 3, 9, 5, 6, 7, 8],
-    [5, 9, 8, 7, 6, 0, 4, 3, 2, 1],
-    [6, 5, 9, 8, 7, 1, 0, 4, 3, 2],
-    [7, 6, 5, 9, 8, 2, 1, 0, 4, 3],
-    [8, 7, 6, 5, 9, 3, 2, 1, 0, 4],
-    [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
-];
+impl Identifier {
+    /// Reads a number or a virtual number, whichever has as many digits as the text.
+    ///
+    /// # Errors
+    /// [`Reason::InvalidVirtualNumber`] for 16 digits that are well written and no virtual number (a wrong
+    /// first digit or check digit); otherwise [`Reason::Malformed`]. The violation's field is empty.
+    pub fn parse(text: &str) -> Result<Self, FieldViolation> {
+        let malformed = |error: NumberError| FieldViolation::malformed("", error.to_string());
+        match text.bytes().filter(u8::is_ascii_digit).count() {
+            IdentityNumber::LENGTH => IdentityNumber::parse(text).map(Self::Number).map_err(malformed),
+            VirtualNumber::LENGTH => {
+                VirtualNumber::parse(text).map(Self::Virtual).map_err(|error| match error {
+                    NumberError::FirstDigit | NumberError::CheckDigit => {
+                        FieldViolation::new("", Reason::InvalidVirtualNumber, error.to_string())
+                    }
+                    NumberError::Length(_) | NumberError::Character => malformed(error),
+                })
+            }
+            _ => {
+                let description = "must be 12 digits, or the 16 digits of a virtual number";
+                Err(FieldViolation::malformed("", description))
+            }
+        }
+    }
 
-/// Powers 0 to 7 of Verhoeff's permutation: row `i` is applied to the digit `i` places from the right.
-const PERMUTATION: [[u8; 10]; 8] = [
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-    [1, 5, 7, 6, 2, 8, 3, 0, 9, 4],
-    [5, 8, 0, 3, 7, 9, 6, 1, 4, 2],
-    [8, 9, 1, 6, 0, 4, 3, 5, 2, 7],
-    [9, 4, 5, 3, 1, 2, 6, 8, 7, 0],
-    [4, 2, 8, 6, 5, 7, 3, 9, 0, 1],
-    [2, 7, 9, 3, 8, 0, 6, 4, 1, 5],
-    [7, 0, 4, 6, 9, 1, 3, 2, 5, 8],
-];
+    /// The 12 or 16 digits as ASCII bytes, the form that table keys are derived from.
+    #[must_use]
+    pub fn digits(&self) -> &[u8] {
+        match self {
+            Self::Number(number) => number.0.as_bytes(),
+            Self::Virtual(number) => number.digits_ref(),
+        }
+    }
 
-/// Inverses in D5.
-const INVERSE: [u8; 10] = [0, 4, 3, 2, 1, 5, 6, 7, 8, 9];
+    /// All digits. Only for forms that a signed request carries.
+    #[must_use]
+    pub fn reveal(&self) -> String {
+        match self {
+            Self::Number(number) => number.reveal(),
+            Self::Virtual(number) => number.reveal(),
+        }
+    }
+}
 
-/// 0 if the last of the ASCII digits is the right check digit. With a last digit of 0 it is the element whose
-/// inverse is the right one.
-fn verhoeff_checksum(digits: &[u8]) -> u8 {
-    digits.iter().rev().enumerate().fold(0, |sum, (place, digit)| {
-        let permuted = PERMUTATION[place % 8][usize::from(digit.wrapping_sub(b'0') % 10)];
-        PRODUCT[usize::from(sum)][usize::from(permuted)]
-    })
+impl From<IdentityNumber> for Identifier {
+    fn from(number: IdentityNumber) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<VirtualNumber> for Identifier {
+    fn from(number: VirtualNumber) -> Self {
+        Self::Virtual(number)
+    }
+}
+
+impl fmt::Display for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => fmt::Display::fmt(number, f),
+            Self::Virtual(number) => fmt::Display::fmt(number, f),
+        }
+    }
+}
+
+impl fmt::Debug for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[cfg(test)]
@@ -181,31 +176,6 @@ mod tests {
 
     fn drawn(seed: u64) -> IdentityNumber {
         IdentityNumber::draw(&mut StdRng::seed_from_u64(seed))
-    }
-
-    #[test]
-    fn the_check_digit_of_the_literatures_example_is_three() {
-        let wrong_digits = (b'0'..=b'9').filter(|digit| verhoeff_checksum(&[b'2', b'3', b'6', *digit]) != 0);
-        assert_eq!(wrong_digits.collect::<Vec<_>>(), b"012456789");
-        assert_eq!(verhoeff_checksum(b"2363"), 0);
-    }
-
-    #[test]
-    fn the_tables_are_the_group_they_claim_to_be() {
-        for a in 0..10_u8 {
-            assert_eq!(PRODUCT[usize::from(a)][usize::from(INVERSE[usize::from(a)])], 0);
-            for b in 0..10_u8 {
-                for c in 0..10_u8 {
-                    let product = |x: u8, y: u8| PRODUCT[usize::from(x)][usize::from(y)];
-                    assert_eq!(product(product(a, b), c), product(a, product(b, c)));
-                }
-            }
-        }
-        for row in 1..8 {
-            for digit in 0..10 {
-                assert_eq!(PERMUTATION[row][digit], PERMUTATION[1][usize::from(PERMUTATION[row - 1][digit])]);
-            }
-        }
     }
 
     proptest! {
@@ -251,9 +221,9 @@ mod tests {
     #[test]
     fn each_broken_rule_has_its_own_error() {
         for (text, error) in [
-            ("", NumberError::Length),
-            ("23456789012", NumberError::Length),
-            ("2345678901234", NumberError::Length),
+            ("", NumberError::Length(12)),
+            ("23456789012", NumberError::Length(12)),
+            ("2345678901234", NumberError::Length(12)),
             ("2345 6789 0123 ", NumberError::Character),
             ("23456 7890123", NumberError::Character),
             ("2345  67890123", NumberError::Character),
@@ -292,5 +262,43 @@ mod tests {
         let masked = format!("•••• •••• {}", &number.reveal()[8..]);
         assert_eq!(number.to_string(), masked);
         assert_eq!(format!("{number:?}"), masked);
+    }
+
+    #[test]
+    fn a_text_is_the_identifier_that_has_as_many_digits() {
+        let number = drawn(1);
+        let one = VirtualNumber::draw(&mut StdRng::seed_from_u64(1));
+        assert!(Identifier::parse(&number.reveal()) == Ok(Identifier::Number(number)));
+        assert!(Identifier::parse(&one.reveal()) == Ok(Identifier::Virtual(one)));
+        for identifier in [Identifier::from(number), Identifier::from(one)] {
+            let digits = identifier.reveal();
+            assert_eq!(identifier.digits(), digits.as_bytes());
+            let grouped: Vec<&str> = (0..digits.len()).step_by(4).map(|at| &digits[at..at + 4]).collect();
+            assert!(Identifier::parse(&grouped.join(" ")) == Ok(identifier));
+            assert!(!format!("{identifier} {identifier:?}").contains(&digits[..8]));
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_identifier_is_refused_with_the_reason_of_its_length() {
+        let altered = |digits: String| {
+            let last = if digits.ends_with('9') { '0' } else { '9' };
+            digits[..digits.len() - 1].chars().chain([last]).collect::<String>()
+        };
+        let virtual_number = altered(VirtualNumber::draw(&mut StdRng::seed_from_u64(1)).reveal());
+        for (text, reason) in [
+            ("", Reason::Malformed),
+            ("2345", Reason::Malformed),
+            ("23456789012345678", Reason::Malformed),
+            ("123456789012", Reason::Malformed),
+            ("2345x6789012", Reason::Malformed),
+            ("23456789012345 67", Reason::Malformed),
+            ("1234567890123456", Reason::InvalidVirtualNumber),
+            (virtual_number.as_str(), Reason::InvalidVirtualNumber),
+        ] {
+            let violation = Identifier::parse(text).unwrap_err();
+            assert_eq!((violation.field.as_str(), violation.reason), ("", reason), "{text}");
+            assert!(!violation.description.contains("5678"), "{text}");
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Those who may ask: agencies, relying parties and administrators.
 
+mod factor;
+mod policy;
+
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::dsse::PublicKey;
 use crate::field::FieldViolation;
@@ -7,6 +10,8 @@ use crate::reason::Reason;
 use crate::time::Timestamp;
 
 pub use crate::id::PartyId;
+pub use factor::{Attribute, AttributeSet, Factor, FactorSet};
+pub use policy::{Quotas, ReasonView, RelyingPartyPolicy, TokenKind};
 
 /// What a party may do at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,113 +69,6 @@ impl PartyStatus {
     }
 }
 
-/// Something about a person that a request can ask about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Factor {
-    /// One to ten fingerprints.
-    Fingerprint,
-    /// The name.
-    Name,
-    /// The date of birth.
-    DateOfBirth,
-    /// The gender.
-    Gender,
-}
-
-impl Factor {
-    /// Every factor.
-    pub const ALL: [Self; 4] = [Self::Fingerprint, Self::Name, Self::DateOfBirth, Self::Gender];
-
-    const fn bit(self) -> u8 {
-        match self {
-            Self::Fingerprint => 1,
-            Self::Name => 2,
-            Self::DateOfBirth => 4,
-            Self::Gender => 8,
-        }
-    }
-
-    /// The reason with which the factor is refused to a relying party that may not use it.
-    #[must_use]
-    pub const fn not_entitled(self) -> Reason {
-        match self {
-            Self::Fingerprint => Reason::NotEntitledFingers,
-            Self::Name | Self::DateOfBirth | Self::Gender => Reason::NotEntitledDemographics,
-        }
-    }
-}
-
-/// A set of factors.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct FactorSet(u8);
-
-impl FactorSet {
-    /// No factor.
-    pub const EMPTY: Self = Self(0);
-
-    /// Every factor.
-    pub const ALL: Self = Self(
-        Factor::Fingerprint.bit() | Factor::Name.bit() | Factor::DateOfBirth.bit() | Factor::Gender.bit(),
-    );
-
-    /// This set and one factor more.
-    #[must_use]
-    pub const fn with(self, factor: Factor) -> Self {
-        Self(self.0 | factor.bit())
-    }
-
-    /// Adds a factor.
-    pub const fn insert(&mut self, factor: Factor) {
-        *self = self.with(factor);
-    }
-
-    /// True if the factor is in the set.
-    #[must_use]
-    pub const fn contains(self, factor: Factor) -> bool {
-        self.0 & factor.bit() != 0
-    }
-
-    /// True if there is no factor in it.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The factors, in the order of [`Factor::ALL`].
-    pub fn iter(self) -> impl Iterator<Item = Factor> {
-        Factor::ALL.into_iter().filter(move |factor| self.contains(*factor))
-    }
-
-    const fn bits(self) -> u8 {
-        self.0
-    }
-
-    const fn from_bits(bits: u8) -> Option<Self> {
-        if bits & !Self::ALL.0 == 0 { Some(Self(bits)) } else { None }
-    }
-}
-
-impl FromIterator<Factor> for FactorSet {
-    fn from_iter<I: IntoIterator<Item = Factor>>(factors: I) -> Self {
-        factors.into_iter().fold(Self::EMPTY, Self::with)
-    }
-}
-
-impl std::fmt::Debug for FactorSet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
-    }
-}
-
-/// What a relying party may ask and learn. For other kinds it is kept and has no effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RelyingPartyPolicy {
-    /// The factors that its requests may use.
-    pub factors: FactorSet,
-    /// True if a signed no tells it why. Otherwise every no is the same.
-    pub sees_reasons: bool,
-}
-
 /// A registered party. Ids are unique within a kind; a key belongs to one party only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Party {
@@ -194,7 +92,7 @@ pub struct Party {
 
 impl Party {
     const RECORD: &'static str = "party";
-    const FORMAT: u8 = 1;
+    const FORMAT: u8 = 2;
 
     /// Longest display name in characters.
     pub const MAX_DISPLAY_NAME_CHARS: usize = 200;
@@ -202,7 +100,8 @@ impl Party {
     /// Checks and keeps the fields.
     ///
     /// # Errors
-    /// [`Reason::Malformed`] at `display_name` or at `valid_until_ms` (not later than `valid_from`).
+    /// [`Reason::Malformed`] at `display_name`, at `valid_until_ms` (not later than `valid_from`), or at a field
+    /// of `policy` as [`RelyingPartyPolicy::check`] says.
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the fields of a record, each with a type of its own"
@@ -228,6 +127,7 @@ impl Party {
         if valid_until <= valid_from {
             return Err(FieldViolation::malformed("valid_until_ms", "must be later than valid_from_ms"));
         }
+        policy.check().map_err(|violation| violation.at("policy"))?;
         Ok(Self { kind, id, display_name, key, valid_from, valid_until, status, policy })
     }
 
@@ -251,22 +151,31 @@ impl Party {
         Ok(())
     }
 
-    /// The stored form: format 1, kind (1 byte), id (text), display name (text), public key (32), valid from
-    /// and until (u64 ms each), status (1), factors (1, bits: 1 fingerprint, 2 name, 4 date of birth, 8
-    /// gender), sees reasons (1).
+    /// The stored form: format 2, kind (1 byte), id (text), display name (text), public key (32), valid from
+    /// and until (u64 ms each), status (1), policy: factors and mandatory factors (u16 each, bits: 1
+    /// fingerprint, 2 name, 4 date of birth, 8 gender, 16 age, 32 phone, 64 e-mail, 128 address, 256 one-time
+    /// code, 512 iris, 1024 face), partial matching (1), full address (1), attributes (1, bits: 1 name, 2 date
+    /// of birth, 4 gender, 8 phone, 16 e-mail, 32 address), token (1: 0 none, 1 pairwise), reasons (0 none, 1
+    /// all, or 2 and a count u16 of codes u16), requests a second, burst, numbers a day (u32 each), failure
+    /// percent (1), networks (count u16, each: 4 and 4 bytes or 6 and 16 bytes, then the prefix length (1)),
+    /// virtual number only (1), resident agent (1), encryption key (option, 32).
+    ///
+    /// Format 1 had of the policy the first four factors (1 byte, the same bits) and whether it sees every
+    /// reason or none (1).
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        Writer::new(Self::FORMAT, 64 + PartyId::MAX_LENGTH + self.display_name.len())
+        let size = 128 + PartyId::MAX_LENGTH + self.display_name.len();
+        let mut writer = Writer::new(Self::FORMAT, size.saturating_add(self.policy.written_size()));
+        writer
             .u8(self.kind.code())
             .text(self.id.as_str())
             .text(&self.display_name)
             .array(&self.key.to_bytes())
             .u64(self.valid_from.millis())
             .u64(self.valid_until.millis())
-            .u8(self.status.code())
-            .u8(self.policy.factors.bits())
-            .u8(u8::from(self.policy.sees_reasons))
-            .finish()
+            .u8(self.status.code());
+        self.policy.write(&mut writer);
+        writer.finish()
     }
 
     /// Reads the stored form.
@@ -274,7 +183,7 @@ impl Party {
     /// # Errors
     /// [`DecodeError`] names the field.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(Self::RECORD, Self::FORMAT, bytes)?;
+        let (mut reader, format) = Reader::one_of(Self::RECORD, &[1, Self::FORMAT], bytes)?;
         let kind = reader.u8("kind")?;
         let kind = PartyKind::from_code(kind).ok_or_else(|| reader.value("kind"))?;
         let id = reader.party("id")?;
@@ -288,12 +197,13 @@ impl Party {
             .into_iter()
             .find(|known| known.code() == status)
             .ok_or_else(|| reader.value("status"))?;
-        let factors = reader.u8("factors")?;
-        let factors = FactorSet::from_bits(factors).ok_or_else(|| reader.value("factors"))?;
-        let sees_reasons = reader.flag("sees_reasons")?;
-        let policy = RelyingPartyPolicy { factors, sees_reasons };
+        let policy = if format == 1 {
+            RelyingPartyPolicy::read_format_1(&mut reader)?
+        } else {
+            RelyingPartyPolicy::read(&mut reader)?
+        };
         let party = Self::new(kind, id, display_name, key, valid_from, valid_until, status, policy);
-        let party = reader.parsed("display_name or validity", party)?;
+        let party = reader.parsed("display_name, validity or policy", party)?;
         reader.finish()?;
         Ok(party)
     }
@@ -315,17 +225,32 @@ mod tests {
             valid_until: Timestamp::from_millis(0x20),
             status,
             policy: RelyingPartyPolicy {
-                factors: FactorSet::EMPTY.with(Factor::Name).with(Factor::Gender),
-                sees_reasons: true,
+                factors: FactorSet::EMPTY.with(Factor::Name).with(Factor::Gender).with(Factor::Otp),
+                mandatory: FactorSet::EMPTY.with(Factor::Otp),
+                partial_matching: true,
+                full_address: true,
+                attributes: AttributeSet::EMPTY.with(Attribute::Name).with(Attribute::Address),
+                token: TokenKind::None,
+                reasons: ReasonView::Only(vec![100, 300]),
+                quotas: Quotas {
+                    requests_per_second: 5,
+                    burst: 6,
+                    numbers_per_day: 0x0700,
+                    failure_percent: 40,
+                },
+                networks: vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
+                virtual_number_only: true,
+                resident_agent: true,
+                encryption_key: Some([9; 32]),
             },
         }
     }
 
-    #[test]
-    fn a_party_has_these_bytes() {
-        let expected = [
-            &[1][..], // format
-            &[2],     // kind: relying party
+    /// What comes before the policy in every format.
+    fn head(format: u8) -> Vec<u8> {
+        [
+            &[format][..], // format
+            &[2],          // kind: relying party
             &[0, 0, 0, 6],
             b"bank-1", // id
             &[0, 0, 0, 5],
@@ -334,13 +259,92 @@ mod tests {
             &[0, 0, 0, 0, 0, 0, 0, 0x10], // valid from
             &[0, 0, 0, 0, 0, 0, 0, 0x20], // valid until
             &[2],              // status: suspended
-            &[2 | 8],          // factors: name, gender
-            &[1],              // sees reasons
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn a_party_has_these_bytes() {
+        let expected = [
+            &head(2)[..],
+            &[1, 2 | 8],                  // factors: one-time code, name, gender
+            &[1, 0],                      // mandatory: one-time code
+            &[1],                         // partial matching
+            &[1],                         // full address
+            &[1 | 32],                    // attributes: name, address
+            &[0],                         // token: none
+            &[2, 0, 2, 0, 100, 1, 44],    // reasons: two, 100 and 300
+            &[0, 0, 0, 5],                // requests a second
+            &[0, 0, 0, 6],                // burst
+            &[0, 0, 7, 0],                // numbers a day
+            &[40],                        // failure percent
+            &[0, 2],                      // two networks
+            &[4, 192, 0, 2, 0, 24],       // 192.0.2.0/24
+            &[6, 0x20, 0x01, 0x0d, 0xb8], // 2001:db8::
+            &[0; 12],                     // the rest of its address
+            &[32],                        // /32
+            &[1],                         // virtual number only
+            &[1],                         // resident agent
+            &[1],                         // there is an encryption key
+            &[9; 32],                     // the key
         ]
         .concat();
         let party = party(PartyStatus::Suspended);
         assert_eq!(party.encode(), expected);
         assert_eq!(Party::decode(&expected), Ok(party));
+    }
+
+    #[test]
+    fn the_smallest_policy_has_these_bytes() {
+        let expected = [
+            &head(2)[..],
+            &[0, 0],  // factors
+            &[0, 0],  // mandatory
+            &[0],     // partial matching
+            &[0],     // full address
+            &[0],     // attributes
+            &[1],     // token: pairwise
+            &[0],     // reasons: none
+            &[0; 12], // requests a second, burst, numbers a day
+            &[0],     // failure percent
+            &[0, 0],  // no networks
+            &[0],     // virtual number only
+            &[0],     // resident agent
+            &[0],     // no encryption key
+        ]
+        .concat();
+        let party = Party { policy: RelyingPartyPolicy::default(), ..party(PartyStatus::Suspended) };
+        assert_eq!(party.encode(), expected);
+        assert_eq!(Party::decode(&expected), Ok(party));
+    }
+
+    #[test]
+    fn a_party_of_format_1_is_still_read() {
+        let old = |factors, sees_reasons| Party::decode(&[head(1), vec![factors, sees_reasons]].concat());
+        let read = |factors: &[Factor], reasons| {
+            let policy = RelyingPartyPolicy {
+                factors: factors.iter().copied().collect(),
+                reasons,
+                ..RelyingPartyPolicy::default()
+            };
+            Ok(Party { policy, ..party(PartyStatus::Suspended) })
+        };
+        assert_eq!(old(2 | 8, 1), read(&[Factor::Name, Factor::Gender], ReasonView::All));
+        assert_eq!(old(15, 0), read(&Factor::ALL[..4], ReasonView::None));
+        assert!(old(16, 0).is_err(), "format 1 had no fifth factor");
+        assert!(old(1, 2).is_err());
+        assert!(Party::decode(&[head(3), vec![1, 0]].concat()).is_err());
+    }
+
+    #[test]
+    fn a_party_has_a_policy_that_makes_sense() {
+        let Party { kind, id, display_name, key, valid_from, valid_until, status, policy } =
+            party(PartyStatus::Active);
+        let policy = RelyingPartyPolicy { encryption_key: None, ..policy };
+        let new = Party::new(kind, id, display_name, key, valid_from, valid_until, status, policy.clone());
+        assert_eq!(new.unwrap_err().field, "policy.encryption_key");
+        // Bytes are as strict as the constructor.
+        assert!(Party::decode(&Party { policy, ..party(PartyStatus::Active) }.encode()).is_err());
     }
 
     #[test]
@@ -369,14 +373,6 @@ mod tests {
         assert_eq!(with("a", 0x10), Err("valid_until_ms".to_owned()));
     }
 
-    #[test]
-    fn a_factor_set_holds_what_was_put_in() {
-        let set: FactorSet = [Factor::Gender, Factor::Fingerprint].into_iter().collect();
-        assert_eq!(set.iter().collect::<Vec<_>>(), [Factor::Fingerprint, Factor::Gender]);
-        assert_eq!(FactorSet::ALL.iter().count(), Factor::ALL.len());
-        assert_eq!(FactorSet::from_bits(16), None);
-    }
-
     proptest! {
         #[test]
         fn any_bytes_are_a_party_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
@@ -393,7 +389,8 @@ mod tests {
             bytes[place] ^= 1 << bit;
             if let Ok(decoded) = Party::decode(&bytes) {
                 prop_assert_ne!(&decoded, &original);
-                prop_assert_eq!(decoded.encode(), bytes);
+                // Whatever format the bytes claim, what is written is the newest.
+                prop_assert!(bytes[0] == 1 || decoded.encode() == bytes);
             }
         }
     }

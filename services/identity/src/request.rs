@@ -142,6 +142,10 @@ impl Freshness {
     /// For requests whose sender waits for the answer: 30 seconds old, 5 seconds ahead.
     pub const LIVE: Self = Self { max_age_ms: 30_000, max_ahead_ms: 5_000 };
 
+    /// For authentications that were captured offline and are sent later, and that say so: 24 hours old, 5
+    /// seconds ahead.
+    pub const BUFFERED: Self = Self { max_age_ms: 24 * 60 * 60 * 1000, max_ahead_ms: 5_000 };
+
     /// For enrolments, which agencies capture offline and send later: until their own `not_after`, at most 30
     /// days old, 5 seconds ahead.
     pub const ENROLMENT: Self = Self { max_age_ms: 30 * 24 * 60 * 60 * 1000, max_ahead_ms: 5_000 };
@@ -182,6 +186,16 @@ mod tests {
         assert_eq!(at(NOON + 1_000), Ok(()));
         assert_eq!(at(NOON + 1_001), Err(Reason::Expired));
         assert_eq!(request.deadline(&Freshness::LIVE), Timestamp::from_millis(NOON + 1_000));
+    }
+
+    #[test]
+    fn a_buffered_request_waits_for_a_day() {
+        let day = 24 * 60 * 60 * 1000;
+        let request = header(NOON, NOON + 2 * day).unwrap();
+        let at = |now| request.check_freshness(Timestamp::from_millis(now), &Freshness::BUFFERED);
+        assert_eq!(at(NOON - 5_001), Err(Reason::FromFuture));
+        assert_eq!(at(NOON + day), Ok(()));
+        assert_eq!(at(NOON + day + 1), Err(Reason::Expired));
     }
 
     #[test]

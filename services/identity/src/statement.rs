@@ -1,15 +1,22 @@
 //! What the service says and signs.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 
 use crate::authentication::Verdict;
 use crate::case::CaseDecision;
 use crate::dsse::{self, PublicKey};
+use crate::history::HistoryEntry;
 use crate::id::{CaseId, DeploymentId, LogPosition, PartyId, RelyingPartyToken, RequestDigest, RequestId};
+use crate::identity_record::Locks;
 use crate::number::IdentityNumber;
-use crate::party::PartyKind;
+use crate::party::{AttributeSet, PartyKind};
 use crate::reason::Reason;
 use crate::time::Timestamp;
+use crate::virtual_number::VirtualNumber;
+
+pub use crate::sealing::SealedAttributes;
 
 /// What every statement says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +86,106 @@ pub struct AuthenticationStatement {
     pub verdict: Verdict,
     /// Why it is a no, for a relying party whose policy entitles it to reasons.
     pub reason: Option<Reason>,
-    /// The person's pseudonym at this relying party, in a yes only.
+    /// The person's pseudonym at this relying party, in a yes only, and only if its policy gives it one.
     pub token: Option<RelyingPartyToken>,
+    /// Whether the request was captured without a connection and sent later: the person was there when it was
+    /// issued, not when it was decided.
+    pub buffered: bool,
+}
+
+/// The answer to a request for a one-time code: the same whether or not somebody holds the number and can be
+/// reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtpStatement {
+    /// What every statement says.
+    pub header: StatementHeader,
+    /// The relying party that asked, and that alone can use the code.
+    pub relying_party: PartyId,
+    /// What the code is for: the `request_id` of the request.
+    pub transaction: RequestId,
+    /// The first moment at which the code is no longer good.
+    pub expires_at: Timestamp,
+}
+
+/// The answer to a request for a person's attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonStatement {
+    /// What every statement says.
+    pub header: StatementHeader,
+    /// The relying party that asked.
+    pub relying_party: PartyId,
+    /// Yes or no.
+    pub verdict: Verdict,
+    /// Why it is a no, for a relying party whose policy entitles it to reasons.
+    pub reason: Option<Reason>,
+    /// The person's pseudonym at this relying party, in a yes only, and only if its policy gives it one.
+    pub token: Option<RelyingPartyToken>,
+    /// What was asked for, in a yes; empty in a no. What is not recorded is not sealed.
+    pub attributes: AttributeSet,
+    /// The attributes, in every yes and nowhere else.
+    pub sealed: Option<SealedAttributes>,
+}
+
+/// The answer to a person's order about their own number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResidentStatement {
+    /// What every statement says.
+    pub header: StatementHeader,
+    /// The agent that sent the order.
+    pub agent: PartyId,
+    /// Whether it was carried out.
+    pub verdict: Verdict,
+    /// Why not, for an agent whose policy entitles it to reasons.
+    pub reason: Option<Reason>,
+    /// What was done, in every yes and nowhere else.
+    pub outcome: Option<ResidentOutcome>,
+}
+
+/// What was done for a person.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ResidentOutcome {
+    /// They have a new virtual number.
+    VirtualNumber {
+        /// The number.
+        number: VirtualNumber,
+        /// The moment from which it is worth nothing, if there is one.
+        expires_at: Option<Timestamp>,
+    },
+    /// They have no virtual number any more.
+    VirtualNumberRevoked,
+    /// The locks are these now.
+    Locks(Locks),
+    /// They have a new authenticator.
+    Totp {
+        /// Its address with the secret in it: see
+        /// [`TotpSecret::otpauth_uri`](crate::otp::TotpSecret::otpauth_uri).
+        uri: String,
+    },
+    /// They have no authenticator any more.
+    TotpRemoved,
+    /// This was asked about them.
+    History {
+        /// Decisions and their positions in the log, newest first.
+        entries: Vec<(LogPosition, HistoryEntry)>,
+        /// Where the next page begins: before this position. None on the last page.
+        next: Option<LogPosition>,
+    },
+}
+
+/// Shows neither the secret of an authenticator nor a history.
+impl fmt::Debug for ResidentOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::VirtualNumber { number, expires_at } => {
+                write!(f, "VirtualNumber({number:?}, expires at {expires_at:?})")
+            }
+            Self::VirtualNumberRevoked => f.write_str("VirtualNumberRevoked"),
+            Self::Locks(locks) => locks.fmt(f),
+            Self::Totp { .. } => f.write_str("Totp(..)"),
+            Self::TotpRemoved => f.write_str("TotpRemoved"),
+            Self::History { entries, .. } => write!(f, "History({} entries)", entries.len()),
+        }
+    }
 }
 
 /// What changed in the registry.
@@ -88,6 +193,13 @@ pub struct AuthenticationStatement {
 pub enum RegistryChange {
     /// A party was registered.
     Registered {
+        /// Its kind.
+        kind: PartyKind,
+        /// Its id.
+        id: PartyId,
+    },
+    /// A party's name, licence or policy was replaced; its key was not.
+    Amended {
         /// Its kind.
         kind: PartyKind,
         /// Its id.
@@ -155,6 +267,8 @@ pub struct ServiceInfo {
     pub version: String,
     /// Its limits.
     pub limits: ServiceLimits,
+    /// The key that signs one-time codes on their way to whoever delivers them, and nothing else.
+    pub delivery_key: PublicKey,
 }
 
 /// Limits that a sender should know.
@@ -168,6 +282,8 @@ pub struct ServiceLimits {
     pub live_window_ms: u64,
     /// How far a sender's clock may be ahead, in milliseconds.
     pub max_ahead_ms: u64,
+    /// How old a request may be that was captured without a connection and says so, in milliseconds.
+    pub buffered_window_ms: u64,
 }
 
 /// The log's leaf for a statement: SHA-256 of a zero byte and the bytes that the statement's signature covers
@@ -184,6 +300,7 @@ pub fn leaf_hash(payload_type: &str, payload: &[u8]) -> [u8; 32] {
 mod tests {
     use super::*;
     use data_encoding::HEXLOWER;
+    use rand::{SeedableRng, rngs::StdRng};
 
     #[test]
     fn a_leaf_is_the_hash_of_a_zero_byte_and_the_signed_bytes() {
@@ -191,5 +308,18 @@ mod tests {
         let expected = Sha256::digest(b"\0DSSEv1 1 t 2 ab");
         assert_eq!(HEXLOWER.encode(&leaf_hash("t", b"ab")), HEXLOWER.encode(&expected));
         assert_ne!(leaf_hash("t", b"ab")[..], Sha256::digest(b"DSSEv1 1 t 2 ab")[..]);
+    }
+
+    #[test]
+    fn what_was_done_for_a_person_shows_no_secret() {
+        let number = VirtualNumber::draw(&mut StdRng::seed_from_u64(1));
+        let outcomes = [
+            ResidentOutcome::Totp { uri: "otpauth://secret".to_owned() },
+            ResidentOutcome::VirtualNumber { number, expires_at: None },
+            ResidentOutcome::History { entries: Vec::new(), next: None },
+        ];
+        let shown = format!("{outcomes:?}");
+        assert!(!shown.contains("secret") && !shown.contains(&number.reveal()), "{shown}");
+        assert!(shown.contains("Totp(..)") && shown.contains("History(0 entries)"), "{shown}");
     }
 }

@@ -1,23 +1,26 @@
-//! Authentication: one signed yes or no about one number, with the same work whatever the answer.
+//! What relying parties ask: whether a person is who they say, a one-time code for them, and, with their consent, their
+//! attributes. A yes or a no is signed, with the same work whatever the answer.
 
 use std::sync::Arc;
 
-use plinth_identity::authentication::{AuthenticationRequest, Decision, Subject, Verdict, decide};
 use plinth_identity::dsse::Envelope;
-use plinth_identity::id::RelyingPartyToken;
-use plinth_identity::party::Party;
+use plinth_identity::history::HistoryEvent;
 use plinth_identity::statement::AuthenticationStatement;
 use plinth_proto::authentication::v1::authentication_service_server::AuthenticationService;
-use plinth_proto::authentication::v1::{self, AuthenticateRequest, AuthenticateResponse};
+use plinth_proto::authentication::v1::{
+    self, AuthenticateRequest, AuthenticateResponse, GetPersonRequest, GetPersonResponse, RequestOtpRequest,
+    RequestOtpResponse,
+};
 use plinth_proto::convert::authentication::{decode_authentication_request, encode_authentication_statement};
-use plinth_proto::envelope;
-use plinth_storage::{StatementKind, SubjectRow};
+use plinth_storage::StatementKind;
 use tonic::{Request, Response, Status};
 
 use crate::core::{Core, Door, Place};
-use crate::gate::{Admission, Admitted, admit};
+use crate::gate::{Admission, Admitted, Origin, Signed, admit, origin};
 use crate::refusal::Refusal;
-use crate::registrar::{Answer, Decided, Proposal, Sitting};
+use crate::registrar::{Answer, Decided, Proposal, Sitting, Touched};
+use crate::verdict::{Judged, Presented, Stand, compare, settle};
+use crate::{otp, person};
 
 /// The gRPC face of authentication.
 pub(crate) struct Authentications(pub(crate) Door);
@@ -30,64 +33,86 @@ impl AuthenticationService for Authentications {
     ) -> Result<Response<AuthenticateResponse>, Status> {
         let core = self.0.core()?;
         let place = core.enter()?;
-        let statement = authenticate(&core, &place, request.into_inner().envelope).await?;
+        let statement = authenticate(&core, &place, origin(&request), request.into_inner().envelope).await?;
         Ok(Response::new(AuthenticateResponse { statement: Some((&statement).into()) }))
+    }
+
+    async fn request_otp(
+        &self,
+        request: Request<RequestOtpRequest>,
+    ) -> Result<Response<RequestOtpResponse>, Status> {
+        let core = self.0.core()?;
+        let place = core.enter()?;
+        let statement = otp::request(&core, &place, origin(&request), request.into_inner().envelope).await?;
+        Ok(Response::new(RequestOtpResponse { statement: Some((&statement).into()) }))
+    }
+
+    async fn get_person(
+        &self,
+        request: Request<GetPersonRequest>,
+    ) -> Result<Response<GetPersonResponse>, Status> {
+        let core = self.0.core()?;
+        let place = core.enter()?;
+        let statement = person::get(&core, &place, origin(&request), request.into_inner().envelope).await?;
+        Ok(Response::new(GetPersonResponse { statement: Some((&statement).into()) }))
     }
 }
 
 async fn authenticate(
     core: &Arc<Core>,
     place: &Place,
-    envelope: Option<envelope::v1::Envelope>,
+    origin: Origin,
+    envelope: Signed,
 ) -> Result<Envelope, Refusal> {
-    let admitted = match admit::<v1::AuthenticationRequest>(core, envelope)? {
+    let admitted = match admit::<v1::AuthenticationRequest>(core, origin, envelope)? {
         Admission::Decided(answer) => return Ok(core.replay(answer)),
-        Admission::New(admitted) => admitted,
+        Admission::New(admitted) => *admitted,
     };
-    let Admitted { party, verified, ask, .. } = *admitted;
-    let request = decode_authentication_request(&verified)?;
-    request.entitled(&party.policy)?;
+    let ask = admitted.ask.clone();
     let helper = Arc::clone(core);
-    let judge = move || judge(&helper, &party, &request);
     // Reading may wait for a disk and matching takes a core: neither belongs on the event loop.
-    let proposal = core.on_a_core(place, judge).await??;
+    let proposal = core.on_a_core(place, move || prepare(&helper, &admitted, Stand::Decoy)).await??;
     core.decide(place, ask, Box::new(proposal)).await
 }
 
-/// Decides against the stored record, or against the person who stands in when nobody holds the number. Either way one
-/// record and one features row are fetched, opened and compared with everything that was sent.
-fn judge(core: &Core, party: &Party, request: &AuthenticationRequest) -> Result<VerdictProposal, Refusal> {
-    let features = match &request.fingers {
-        Some(fingers) => fingers.features()?,
-        None => Vec::new(),
+/// Parses, asks whether the party may ask that, and compares.
+pub(crate) fn prepare(core: &Core, admitted: &Admitted, stand: Stand) -> Result<VerdictProposal, Refusal> {
+    let request = decode_authentication_request(&admitted.verified)?;
+    request.evidence.entitled(&admitted.party.policy)?;
+    let presented = Presented {
+        party: admitted.party.id.clone(),
+        identifier: request.identifier,
+        evidence: request.evidence,
+        purpose: request.header.purpose().to_owned(),
     };
-    let decision = match core.reader.subject(&request.number)? {
-        Some(SubjectRow { record, features: row, present }) => {
-            let subject = Subject { record, fingers: row.fingers };
-            decide(request, &features, &subject, present, &core.authentication)
-        }
-        // Only in a deployment without a single person is there nobody to stand in.
-        None => Decision::unknown_number(),
-    };
-    let token = core.keys().relying_party_token(&request.number, &party.id);
-    Ok(VerdictProposal { reason: decision.disclosed(&party.policy), verdict: decision.verdict, token })
+    Ok(VerdictProposal { judged: compare(core, presented, stand)?, buffered: request.buffered })
 }
 
-/// A verdict that waits to be made durable.
-struct VerdictProposal {
-    verdict: Verdict,
-    reason: Option<plinth_identity::reason::Reason>,
-    token: RelyingPartyToken,
+/// A verdict that waits to be settled and made durable.
+pub(crate) struct VerdictProposal {
+    judged: Judged,
+    buffered: bool,
 }
 
 impl Proposal for VerdictProposal {
+    fn stale(&self, touched: &Touched) -> bool {
+        self.judged.is_stale(touched)
+    }
+
+    fn catch_up(self: Box<Self>, core: &Core) -> Result<Box<dyn Proposal>, Refusal> {
+        let judged = compare(core, self.judged.presented, Stand::Decoy)?;
+        Ok(Box::new(Self { judged, ..*self }))
+    }
+
     fn decide(self: Box<Self>, sitting: &mut Sitting<'_>) -> Result<Decided, Refusal> {
+        let settled = settle(sitting, &self.judged, HistoryEvent::Authentication)?;
         let statement = AuthenticationStatement {
             header: sitting.header(sitting.ask.digest),
             relying_party: sitting.ask.party.clone(),
-            verdict: self.verdict,
-            reason: self.reason,
-            token: matches!(self.verdict, Verdict::Yes).then_some(self.token),
+            verdict: settled.verdict(),
+            reason: settled.reason(),
+            token: settled.token(&self.judged),
+            buffered: self.buffered,
         };
         let answer = Answer {
             kind: StatementKind::Authentication,

@@ -7,7 +7,7 @@ use plinth_identity::case::{Case, CaseCandidate, CaseDecision, EnrolmentRef};
 use plinth_identity::dsse::{Envelope, payload_type};
 use plinth_identity::gallery::Holder;
 use plinth_identity::id::{CaseId, PartyId, Sequence};
-use plinth_identity::identity_record::{IdentityRecord, LifecycleStatus};
+use plinth_identity::identity_record::{IdentityRecord, LifecycleStatus, Locks};
 use plinth_identity::party::PartyKind;
 use plinth_identity::reason::Reason;
 use plinth_identity::request::{Freshness, RequestHeader};
@@ -68,7 +68,7 @@ pub(crate) async fn decide(
     if let Some(answer) = earlier_answer(stored, &ask)? {
         return Ok(core.replay(answer));
     }
-    let now = core.clock.now();
+    let now = core.now()?;
     header.check_freshness(now, &APPROVALS).map_err(|reason| {
         Refusal::at("header.issued_at_ms", reason, "see the server's time").with_time(now)
     })?;
@@ -170,9 +170,10 @@ impl Proposal for CaseProposal {
         self.search.is_overtaken(recent)
     }
 
-    fn catch_up(&mut self, core: &Core) -> Result<(), Refusal> {
+    fn catch_up(mut self: Box<Self>, core: &Core) -> Result<Box<dyn Proposal>, Refusal> {
         let recent = &core.registrar.recent;
-        Ok(self.search.renew(&core.reader, &core.deduplication, recent, &self.applicant, &self.known)?)
+        self.search.renew(&core.reader, &core.deduplication, recent, &self.applicant, &self.known)?;
+        Ok(self)
     }
 
     fn decide(self: Box<Self>, sitting: &mut Sitting<'_>) -> Result<Decided, Refusal> {
@@ -182,7 +183,7 @@ impl Proposal for CaseProposal {
             return Err(Refusal::at("case_id", Reason::CaseClosed, "is decided already"));
         }
         for administrator in &this.administrators {
-            sitting.standing(PartyKind::Administrator, administrator)?;
+            sitting.party(PartyKind::Administrator, administrator)?.standing(sitting.now)?;
         }
         let administrator = this.administrators[0].clone();
         if this.decision == CaseDecision::Issue {
@@ -255,6 +256,9 @@ fn issue(
         enrolled_at: sitting.now,
         agency: case.request.agency.clone(),
         fingers: u8::try_from(applicant.features.len()).unwrap_or(u8::MAX),
+        locks: Locks::default(),
+        totp: None,
+        virtual_number: None,
     };
     sitting.staged.put_identity(&number, &record);
     sitting.staged.put_holder(case.applicant, &Holder::Number(number));

@@ -3,10 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use plinth_identity::attempts::AttemptPolicy;
 use plinth_identity::policy::{AuthenticationPolicy, DeduplicationPolicy};
+use plinth_identity::request::Freshness;
 use serde::Deserialize;
 
 use crate::ServeError;
+use crate::delivery::DeliverySettings;
 
 /// Settings of one running service. Unknown keys are refused, so that a misspelt setting is never silently ignored.
 #[derive(Debug, Clone, Deserialize)]
@@ -31,6 +34,21 @@ pub struct ServeConfig {
     /// False match rates at which enrolments are called duplicates, or sent to a human.
     #[serde(default)]
     pub deduplication: DeduplicationSettings,
+    /// How old requests may be.
+    #[serde(default)]
+    pub freshness: FreshnessSettings,
+    /// What failed attempts cost.
+    #[serde(default)]
+    pub attempts: AttemptSettings,
+    /// Duplicates that agencies may be told about in a day.
+    #[serde(default)]
+    pub quotas: EnrolmentQuotas,
+    /// Limits of relying parties whose policies state none of their own.
+    #[serde(default)]
+    pub relying_parties: RelyingPartyDefaults,
+    /// How one-time codes reach people.
+    #[serde(default)]
+    pub delivery: DeliverySettings,
 }
 
 /// PEM files of the mutual TLS that both listeners speak.
@@ -93,6 +111,112 @@ impl Default for DeduplicationSettings {
     }
 }
 
+/// How old requests may be on arrival. Enrolments carry their own end of validity instead.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FreshnessSettings {
+    /// Seconds that a live request may be old. At most 300.
+    pub live_seconds: u64,
+    /// Seconds that a request's clock may be ahead. At most 60.
+    pub ahead_seconds: u64,
+    /// Hours that an authentication captured offline ("buffered") may be old. At most 168.
+    pub buffered_hours: u64,
+}
+
+impl Default for FreshnessSettings {
+    fn default() -> Self {
+        Self {
+            live_seconds: Freshness::LIVE.max_age_ms / 1000,
+            ahead_seconds: Freshness::LIVE.max_ahead_ms / 1000,
+            buffered_hours: Freshness::BUFFERED.max_age_ms / 3_600_000,
+        }
+    }
+}
+
+/// What failed attempts cost; see [`AttemptPolicy`]. The defaults are those of NIST SP 800-63B-4, and counters are for
+/// life: only a one-time code that fits gives a person their fingers back.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AttemptSettings {
+    /// Failures in a row at one relying party before the next attempt there has to wait. 1 to 10.
+    pub consecutive: u16,
+    /// Seconds of the first wait; each further failure doubles it. At least 30.
+    pub wait_seconds: u64,
+    /// Failed finger attempts at one relying party before fingers are no longer accepted there. At most 50, and fewer
+    /// than `person_fingers`.
+    pub pair_fingers: u16,
+    /// Failed finger attempts in all before fingers are no longer accepted anywhere. At most 50.
+    pub person_fingers: u16,
+}
+
+impl Default for AttemptSettings {
+    fn default() -> Self {
+        let AttemptPolicy { consecutive, wait_ms, pair_fingers, person_fingers, .. } =
+            AttemptPolicy::default();
+        Self { consecutive, wait_seconds: wait_ms / 1000, pair_fingers, person_fingers }
+    }
+}
+
+/// How many duplicates an agency, one of its stations and one of its operators may be told about on one day (UTC); 0 is
+/// no limit. "Duplicate" answers a question about a template, so whoever invents templates must run out of answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnrolmentQuotas {
+    /// Duplicates of one operator in a day.
+    pub operator_duplicates_per_day: u32,
+    /// Duplicates of one station in a day.
+    pub station_duplicates_per_day: u32,
+    /// Duplicates of one agency in a day.
+    pub agency_duplicates_per_day: u32,
+    /// Duplicates among a hundred enrolments of one operator in a day, looked at from the twentieth duplicate on.
+    pub operator_duplicate_percent: u8,
+}
+
+impl EnrolmentQuotas {
+    /// No limits: for demonstrations and trials.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            operator_duplicates_per_day: 0,
+            station_duplicates_per_day: 0,
+            agency_duplicates_per_day: 0,
+            operator_duplicate_percent: 0,
+        }
+    }
+}
+
+impl Default for EnrolmentQuotas {
+    fn default() -> Self {
+        Self {
+            operator_duplicates_per_day: 100,
+            station_duplicates_per_day: 300,
+            agency_duplicates_per_day: 10_000,
+            operator_duplicate_percent: 60,
+        }
+    }
+}
+
+/// Limits of relying parties whose policies state none of their own.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RelyingPartyDefaults {
+    /// Requests a second.
+    pub requests_per_second: u32,
+    /// Requests that may come at once.
+    pub burst: u32,
+    /// Different numbers asked about in a day.
+    pub numbers_per_day: u32,
+    /// Percentage of failed authentications in a day, looked at from the 200th on, beyond which the party is blocked for
+    /// the rest of the day.
+    pub failure_percent: u8,
+}
+
+impl Default for RelyingPartyDefaults {
+    fn default() -> Self {
+        Self { requests_per_second: 5_000, burst: 10_000, numbers_per_day: 1_000_000, failure_percent: 60 }
+    }
+}
+
 impl ServeConfig {
     /// Settings for a data directory and root key, everything else by default.
     #[must_use]
@@ -105,6 +229,11 @@ impl ServeConfig {
             tls: None,
             limits: Limits::default(),
             deduplication: DeduplicationSettings::default(),
+            freshness: FreshnessSettings::default(),
+            attempts: AttemptSettings::default(),
+            quotas: EnrolmentQuotas::default(),
+            relying_parties: RelyingPartyDefaults::default(),
+            delivery: DeliverySettings::default(),
         }
     }
 
@@ -148,7 +277,57 @@ impl ServeConfig {
                 "limits.drain_seconds: from 1 to 8, so that a stop always ends within 10 seconds",
             );
         }
-        Ok(())
+        let FreshnessSettings { live_seconds, ahead_seconds, buffered_hours } = self.freshness;
+        if !(1..=300).contains(&live_seconds) || ahead_seconds > 60 || !(1..=168).contains(&buffered_hours) {
+            return complaint(
+                "freshness: live_seconds from 1 to 300, ahead_seconds up to 60, buffered_hours from 1 to 168",
+            );
+        }
+        let AttemptSettings { consecutive, wait_seconds, pair_fingers, person_fingers } = self.attempts;
+        if !(1..=10).contains(&consecutive) || !(30..=3600).contains(&wait_seconds) {
+            return complaint("attempts: consecutive from 1 to 10, wait_seconds from 30 to 3600");
+        }
+        if pair_fingers == 0 || pair_fingers >= person_fingers || person_fingers > 50 {
+            return complaint(
+                "attempts: 1 <= pair_fingers < person_fingers <= 50, so that no single relying party can use up a person's attempts everywhere",
+            );
+        }
+        let RelyingPartyDefaults { requests_per_second, burst, numbers_per_day, failure_percent } =
+            self.relying_parties;
+        if [requests_per_second, burst, numbers_per_day].contains(&0) || !(1..=100).contains(&failure_percent)
+        {
+            return complaint("relying_parties: every limit at least 1, failure_percent from 1 to 100");
+        }
+        if self.quotas.operator_duplicate_percent > 100 {
+            return complaint("quotas.operator_duplicate_percent: at most 100 (0 is no limit)");
+        }
+        self.delivery.check().map_err(|text| ServeError::Config(format!("delivery: {text}")))
+    }
+
+    /// How old a live request may be.
+    #[must_use]
+    pub fn live(&self) -> Freshness {
+        let FreshnessSettings { live_seconds, ahead_seconds, .. } = self.freshness;
+        Freshness { max_age_ms: live_seconds * 1000, max_ahead_ms: ahead_seconds * 1000 }
+    }
+
+    /// How old a buffered request may be.
+    #[must_use]
+    pub fn buffered(&self) -> Freshness {
+        Freshness { max_age_ms: self.freshness.buffered_hours * 3_600_000, ..self.live() }
+    }
+
+    /// The budgets of failed attempts.
+    #[must_use]
+    pub fn attempt_policy(&self) -> AttemptPolicy {
+        let AttemptSettings { consecutive, wait_seconds, pair_fingers, person_fingers } = self.attempts;
+        AttemptPolicy {
+            consecutive,
+            wait_ms: wait_seconds * 1000,
+            pair_fingers,
+            person_fingers,
+            ..AttemptPolicy::default()
+        }
     }
 
     /// The deduplication policy that these settings state.

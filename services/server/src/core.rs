@@ -7,9 +7,9 @@ use plinth_identity::dsse::Envelope;
 use plinth_identity::keys::KeyRing;
 use plinth_identity::policy::{AuthenticationPolicy, DeduplicationPolicy};
 use plinth_identity::reason::Reason;
-use plinth_identity::request::Freshness;
+use plinth_identity::time::Timestamp;
 use plinth_storage::{Reader, Writer};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -17,8 +17,9 @@ use crate::ServeError;
 use crate::clock::Clock;
 use crate::config::ServeConfig;
 use crate::directory::Directory;
+use crate::rates::Rates;
 use crate::refusal::Refusal;
-use crate::registrar::{Answer, Ask, Proposal, Registrar, Settled, sign, sign_again};
+use crate::registrar::{Answer, Ask, Proposal, Registrar, Settled, sign, sign_again, time_of};
 
 /// The open service. Handlers hold it by `Arc` for the length of one request.
 pub(crate) struct Core {
@@ -29,6 +30,10 @@ pub(crate) struct Core {
     pub(crate) deduplication: DeduplicationPolicy,
     pub(crate) authentication: AuthenticationPolicy,
     pub(crate) config: ServeConfig,
+    /// Requests a second of each relying party.
+    pub(crate) rates: Rates,
+    /// Wakes the courier: a one-time code waits to be delivered.
+    pub(crate) letters: Arc<Notify>,
     /// Cancelled when the service starts to drain: streams stop taking new requests.
     pub(crate) draining: CancellationToken,
     /// Cancelled when a drain has lasted long enough: whoever still waits for a peer lets go.
@@ -46,31 +51,37 @@ impl Core {
         draining: CancellationToken,
     ) -> Result<(Self, std::thread::JoinHandle<()>), ServeError> {
         let directory = Arc::new(Directory::load(&reader)?);
-        let deduplication = config.deduplication_policy();
-        let (registrar, committer) = Registrar::start(
-            writer,
-            reader.clone(),
-            Arc::clone(&directory),
-            deduplication,
-            Arc::clone(&clock),
-            (config.limits.queue, config.limits.batch),
-        )
-        .map_err(|source| ServeError::Io { what: "starting the committer's thread", source })?;
+        let (registrar, committer) =
+            Registrar::start(writer, reader.clone(), Arc::clone(&directory), config, Arc::clone(&clock))
+                .map_err(|source| ServeError::Io { what: "starting the committer's thread", source })?;
+        Ok((Self::new(config, reader, registrar, directory, clock, draining), committer))
+    }
+
+    /// What every handler shares, around a registrar.
+    pub(crate) fn new(
+        config: &ServeConfig,
+        reader: Reader,
+        registrar: Registrar,
+        directory: Arc<Directory>,
+        clock: Arc<dyn Clock>,
+        draining: CancellationToken,
+    ) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let core = Self {
+        Self {
             reader,
             registrar,
             directory,
             clock,
-            deduplication,
+            deduplication: config.deduplication_policy(),
             authentication: config.authentication_policy(),
+            rates: Rates::new(config.relying_parties),
+            letters: Arc::new(Notify::new()),
             config: config.clone(),
             draining,
             cut: CancellationToken::new(),
             in_flight: Arc::new(Semaphore::new(config.limits.in_flight)),
             cores: Arc::new(Semaphore::new(cores)),
-        };
-        Ok((core, committer))
+        }
     }
 
     /// The key ring of the open store.
@@ -78,9 +89,9 @@ impl Core {
         self.reader.keys()
     }
 
-    /// How old and how far ahead a live request may be.
-    pub(crate) fn live(&self) -> Freshness {
-        Freshness::LIVE
+    /// The present moment, never before anything that was decided already.
+    pub(crate) fn now(&self) -> Result<Timestamp, Refusal> {
+        time_of(self.clock.as_ref(), &self.reader.head())
     }
 
     /// A place among the requests in hand, or a refusal that says when to come back.
@@ -122,11 +133,7 @@ impl Core {
                 Settled::Committed(answer) => return Ok(sign(self.keys(), answer)),
                 Settled::Overtaken(returned) => {
                     let core = Arc::clone(self);
-                    let renew = move || {
-                        let mut returned = returned;
-                        returned.catch_up(&core).map(|()| returned)
-                    };
-                    proposal = self.on_a_core(place, renew).await??;
+                    proposal = self.on_a_core(place, move || returned.catch_up(&core)).await??;
                 }
             }
         }

@@ -7,6 +7,7 @@ use plinth_proto::authentication::v1::authentication_service_server::Authenticat
 use plinth_proto::enrolment::v1::enrolment_service_server::EnrolmentServiceServer;
 use plinth_proto::evidence::v1::evidence_service_server::EvidenceServiceServer;
 use plinth_proto::registry::v1::registry_service_server::RegistryServiceServer;
+use plinth_proto::resident::v1::resident_service_server::ResidentServiceServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -21,6 +22,7 @@ use crate::core::Door;
 use crate::enrolment::Enrolments;
 use crate::evidence::Evidence;
 use crate::registry::Registry;
+use crate::resident::Residents;
 
 /// A bound listener that has not accepted anything yet.
 pub(crate) struct Listener {
@@ -61,7 +63,8 @@ pub(crate) fn public_router(
         .add_service(EnrolmentServiceServer::new(Enrolments(door.clone())).max_decoding_message_size(bytes))
         .add_service(
             AuthenticationServiceServer::new(Authentications(door.clone())).max_decoding_message_size(bytes),
-        ))
+        )
+        .add_service(ResidentServiceServer::new(Residents(door.clone())).max_decoding_message_size(bytes)))
 }
 
 /// What administrators reach: the registry and cases, and reflection for their tools.
@@ -93,6 +96,7 @@ pub(crate) async fn report_health(reporter: &HealthReporter, serving: bool) {
         "plinth.authentication.v1.AuthenticationService",
         "plinth.evidence.v1.EvidenceService",
         "plinth.registry.v1.RegistryService",
+        "plinth.resident.v1.ResidentService",
     ] {
         reporter.set_service_status(name, status).await;
     }

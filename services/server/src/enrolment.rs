@@ -11,7 +11,7 @@ use plinth_identity::case::{Case, EnrolmentRef};
 use plinth_identity::dsse::Envelope;
 use plinth_identity::gallery::{FeatureRow, GalleryEntry, Holder};
 use plinth_identity::id::{CaseId, LogPosition, PartyId, RequestId, Sequence};
-use plinth_identity::identity_record::{IdentityRecord, LifecycleStatus};
+use plinth_identity::identity_record::{IdentityRecord, LifecycleStatus, Locks};
 use plinth_identity::policy::EnrolmentDecision;
 use plinth_identity::reason::Reason;
 use plinth_identity::statement::{EnrolmentOutcome, EnrolmentStatement};
@@ -30,8 +30,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::budget::DuplicateBudget;
 use crate::core::{Core, Door, Place};
-use crate::gate::{Admission, Admitted, admit, admit_query};
+use crate::gate::{Admission, Admitted, Origin, admit, admit_query, origin};
 use crate::pages::{next_token, page_after, size_of};
 use crate::recent::{Prepared, Recent};
 use crate::refusal::Refusal;
@@ -46,7 +47,7 @@ impl EnrolmentService for Enrolments {
     async fn enrol(&self, request: Request<EnrolRequest>) -> Result<Response<EnrolResponse>, Status> {
         let core = self.0.core()?;
         let place = core.enter()?;
-        let statement = enrol(&core, &place, request.into_inner().envelope).await?;
+        let statement = enrol(&core, &place, origin(&request), request.into_inner().envelope).await?;
         Ok(Response::new(EnrolResponse { statement: Some((&statement).into()) }))
     }
 
@@ -60,7 +61,8 @@ impl EnrolmentService for Enrolments {
         let core = self.0.core()?;
         let place = core.enter()?;
         let (answers, stream) = mpsc::channel(core.config.limits.stream_window);
-        tokio::spawn(enrol_many(core, place, request.into_inner(), answers));
+        let origin = origin(&request);
+        tokio::spawn(enrol_many(core, place, origin, request.into_inner(), answers));
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
 
@@ -70,8 +72,9 @@ impl EnrolmentService for Enrolments {
     ) -> Result<Response<GetEnrolmentResponse>, Status> {
         let core = self.0.core()?;
         let place = core.enter()?;
-        let helper = Arc::clone(&core);
-        let entry = core.on_a_core(&place, move || get(&helper, request.into_inner().envelope)).await??;
+        let (helper, origin) = (Arc::clone(&core), origin(&request));
+        let envelope = request.into_inner().envelope;
+        let entry = core.on_a_core(&place, move || get(&helper, origin, envelope)).await??;
         Ok(Response::new(GetEnrolmentResponse { entry: Some((&entry).into()) }))
     }
 
@@ -81,8 +84,9 @@ impl EnrolmentService for Enrolments {
     ) -> Result<Response<ListEnrolmentsResponse>, Status> {
         let core = self.0.core()?;
         let place = core.enter()?;
-        let helper = Arc::clone(&core);
-        let page = core.on_a_core(&place, move || list(&helper, request.into_inner().envelope)).await??;
+        let (helper, origin) = (Arc::clone(&core), origin(&request));
+        let envelope = request.into_inner().envelope;
+        let page = core.on_a_core(&place, move || list(&helper, origin, envelope)).await??;
         Ok(Response::new(page))
     }
 }
@@ -91,9 +95,10 @@ impl EnrolmentService for Enrolments {
 async fn enrol(
     core: &Arc<Core>,
     place: &Place,
+    origin: Origin,
     envelope: Option<envelope::v1::Envelope>,
 ) -> Result<Envelope, Refusal> {
-    let admitted = match admit::<v1::EnrolmentRequest>(core, envelope)? {
+    let admitted = match admit::<v1::EnrolmentRequest>(core, origin, envelope)? {
         Admission::Decided(answer) => return Ok(core.replay(answer)),
         Admission::New(admitted) => admitted,
     };
@@ -109,6 +114,7 @@ async fn enrol(
 async fn enrol_many(
     core: Arc<Core>,
     _place: Place,
+    origin: Origin,
     mut requests: Streaming<EnrolManyRequest>,
     answers: mpsc::Sender<Result<EnrolManyResponse, Status>>,
 ) {
@@ -128,7 +134,7 @@ async fn enrol_many(
         };
         let (core, answers) = (Arc::clone(&core), answers.clone());
         tokio::spawn(async move {
-            let answer = answer_one(&core, request).await;
+            let answer = answer_one(&core, origin, request).await;
             send(&core, &answers, Ok(answer)).await;
             drop(place);
         });
@@ -155,9 +161,9 @@ async fn send(
 }
 
 /// One answer of a stream, refusals included: one bad request does not end the others.
-async fn answer_one(core: &Arc<Core>, request: EnrolManyRequest) -> EnrolManyResponse {
+async fn answer_one(core: &Arc<Core>, origin: Origin, request: EnrolManyRequest) -> EnrolManyResponse {
     let outcome = match core.enter() {
-        Ok(place) => enrol(core, &place, request.envelope).await,
+        Ok(place) => enrol(core, &place, origin, request.envelope).await,
         Err(refusal) => Err(refusal),
     };
     EnrolManyAnswer { correlation: request.correlation, outcome: outcome.map_err(Into::into) }.into()
@@ -185,12 +191,15 @@ impl Proposal for EnrolmentProposal {
         self.search.is_overtaken(recent)
     }
 
-    fn catch_up(&mut self, core: &Core) -> Result<(), Refusal> {
+    fn catch_up(mut self: Box<Self>, core: &Core) -> Result<Box<dyn Proposal>, Refusal> {
         let recent = &core.registrar.recent;
-        Ok(self.search.renew(&core.reader, &core.deduplication, recent, &self.probe, &HashSet::new())?)
+        self.search.renew(&core.reader, &core.deduplication, recent, &self.probe, &HashSet::new())?;
+        Ok(self)
     }
 
     fn decide(self: Box<Self>, sitting: &mut Sitting<'_>) -> Result<Decided, Refusal> {
+        // Looked at before the outcome is known: a refusal tells nothing about the person.
+        let mut oracle = DuplicateBudget::open(sitting, &self.application)?;
         let scores = settle(sitting, self.search, &self.probe, &HashSet::new())?;
         let searched = sitting.staged.head().gallery;
         let request = EnrolmentRef {
@@ -221,6 +230,8 @@ impl Proposal for EnrolmentProposal {
                 (EnrolmentOutcome::Pending { case: id }, Some(id))
             }
         };
+        oracle.count(matches!(outcome, EnrolmentOutcome::Duplicate));
+        oracle.close(sitting);
         let fingers = self.application.fingers.count();
         let position = sitting.staged.next_log_position();
         let answer = state(sitting, &request, outcome, fingers, searched);
@@ -287,6 +298,9 @@ fn admit_person(
         enrolled_at: sitting.now,
         agency: application.header.party().clone(),
         fingers: application.fingers.count(),
+        locks: Locks::default(),
+        totp: None,
+        virtual_number: None,
     };
     sitting.staged.put_identity(&number, &record);
     Ok(EnrolmentOutcome::Issued { number })
@@ -347,8 +361,12 @@ pub(crate) fn state(
     answer
 }
 
-fn get(core: &Core, envelope: Option<envelope::v1::Envelope>) -> Result<EnrolmentEntry, Refusal> {
-    let query = admit_query::<v1::EnrolmentQuery>(core, envelope)?;
+fn get(
+    core: &Core,
+    origin: Origin,
+    envelope: Option<envelope::v1::Envelope>,
+) -> Result<EnrolmentEntry, Refusal> {
+    let query = admit_query::<v1::EnrolmentQuery>(core, origin, envelope)?;
     let EnrolmentAsk::One(id) = decode_enrolment_query(&query.verified)?.ask else {
         return Err(Refusal::field("request_id", "is missing: name the enrolment you ask for"));
     };
@@ -356,8 +374,12 @@ fn get(core: &Core, envelope: Option<envelope::v1::Envelope>) -> Result<Enrolmen
         .ok_or_else(|| Refusal::at("request_id", Reason::NotFound, "is no enrolment of this agency"))
 }
 
-fn list(core: &Core, envelope: Option<envelope::v1::Envelope>) -> Result<ListEnrolmentsResponse, Refusal> {
-    let query = admit_query::<v1::EnrolmentQuery>(core, envelope)?;
+fn list(
+    core: &Core,
+    origin: Origin,
+    envelope: Option<envelope::v1::Envelope>,
+) -> Result<ListEnrolmentsResponse, Refusal> {
+    let query = admit_query::<v1::EnrolmentQuery>(core, origin, envelope)?;
     let EnrolmentAsk::List(page) = decode_enrolment_query(&query.verified)?.ask else {
         return Err(Refusal::field("list", "is missing: ask for a page"));
     };

@@ -8,6 +8,7 @@ use plinth_proto::evidence::v1::{GetServiceInfoRequest, GetServiceInfoResponse};
 use tonic::{Request, Response, Status};
 
 use crate::core::{Core, Door};
+use crate::refusal::Refusal;
 
 /// The gRPC face of public evidence.
 pub(crate) struct Evidence(pub(crate) Door);
@@ -19,27 +20,29 @@ impl EvidenceService for Evidence {
         _: Request<GetServiceInfoRequest>,
     ) -> Result<Response<GetServiceInfoResponse>, Status> {
         let core = self.0.core()?;
-        let info = describe(&core);
+        let info = describe(&core)?;
         let payload = encode_service_info(&info);
         let statement = core.keys().statement_key().sign(payload_type::SERVICE_INFO, payload);
         Ok(Response::new(GetServiceInfoResponse { info: Some((&statement).into()) }))
     }
 }
 
-fn describe(core: &Core) -> ServiceInfo {
+fn describe(core: &Core) -> Result<ServiceInfo, Refusal> {
     let keys = core.keys();
-    let live = core.live();
-    ServiceInfo {
+    let live = core.config.live();
+    Ok(ServiceInfo {
         issuer: keys.deployment(),
-        time: core.clock.now(),
+        time: core.now()?,
         key_epoch: keys.epoch(),
         keys: vec![keys.statement_key().public()],
+        delivery_key: keys.delivery_key().public(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         limits: ServiceLimits {
             max_fingers: 10,
             max_message_bytes: u64::try_from(core.config.limits.message_bytes).unwrap_or(u64::MAX),
             live_window_ms: live.max_age_ms,
             max_ahead_ms: live.max_ahead_ms,
+            buffered_window_ms: core.config.buffered().max_age_ms,
         },
-    }
+    })
 }

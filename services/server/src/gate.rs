@@ -1,14 +1,17 @@
 //! The order of checks that every signed request passes: signature, stored answer, freshness, everything else.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use plinth_identity::dsse::{EnvelopeError, Verified, payload_type};
 use plinth_identity::party::{Party, PartyKind};
 use plinth_identity::reason::Reason;
 use plinth_identity::request::{Freshness, RequestHeader};
+use plinth_identity::time::Timestamp;
 use plinth_proto::convert;
-use plinth_proto::{authentication, enrolment, envelope, registry};
+use plinth_proto::{authentication, enrolment, envelope, registry, resident};
 
+use crate::config::ServeConfig;
 use crate::core::Core;
 use crate::refusal::Refusal;
 use crate::registrar::{Answer, Ask, earlier_answer};
@@ -20,7 +23,9 @@ pub(crate) trait SignedBody: prost::Message + Default {
     /// Who may sign it.
     const SIGNER: PartyKind;
     /// How old it may be.
-    const FRESHNESS: Freshness;
+    fn freshness(&self, config: &ServeConfig) -> Freshness {
+        config.live()
+    }
     /// The header inside.
     fn header(&self) -> Option<&envelope::v1::RequestHeader>;
 }
@@ -33,6 +38,7 @@ pub(crate) struct Admitted {
     pub(crate) verified: Verified,
     pub(crate) ask: Ask,
     header: RequestHeader,
+    freshness: Freshness,
 }
 
 /// What the gate says of a request that is to be decided once.
@@ -43,26 +49,41 @@ pub(crate) enum Admission {
     New(Box<Admitted>),
 }
 
+/// An envelope as it arrives: perhaps not at all.
+pub(crate) type Signed = Option<envelope::v1::Envelope>;
+
+/// Where a call comes from, as far as the connection tells.
+pub(crate) type Origin = Option<IpAddr>;
+
+/// The address at the other end of a call's connection. An IPv4 address that came over an IPv6 socket is itself again.
+pub(crate) fn origin<T>(request: &tonic::Request<T>) -> Origin {
+    request.remote_addr().map(|address| address.ip().to_canonical())
+}
+
 /// Admits a request that asks for a decision.
 pub(crate) fn admit<B: SignedBody>(
     core: &Core,
+    origin: Origin,
     envelope: Option<envelope::v1::Envelope>,
 ) -> Result<Admission, Refusal> {
     let admitted = identify::<B>(core, envelope)?;
+    let now = core.now()?;
     let ask = &admitted.ask;
     let stored = core.reader.answer(ask.kind, &ask.party, &ask.request_id)?;
     if let Some(answer) = earlier_answer(stored, ask)? {
         return Ok(Admission::Decided(answer));
     }
-    welcome::<B>(core, admitted).map(|admitted| Admission::New(Box::new(admitted)))
+    welcome(core, origin, now, admitted).map(|admitted| Admission::New(Box::new(admitted)))
 }
 
 /// Admits a request that only reads: nothing is stored of it, so it may be sent again while it is fresh.
 pub(crate) fn admit_query<B: SignedBody>(
     core: &Core,
+    origin: Origin,
     envelope: Option<envelope::v1::Envelope>,
 ) -> Result<Admitted, Refusal> {
-    welcome::<B>(core, identify::<B>(core, envelope)?)
+    let admitted = identify::<B>(core, envelope)?;
+    welcome(core, origin, core.now()?, admitted)
 }
 
 /// Verifies before parsing, and holds the parsed names against the key that signed.
@@ -83,6 +104,7 @@ fn identify<B: SignedBody>(
             "names another deployment; GetServiceInfo tells this one's id",
         ));
     }
+    let freshness = body.freshness(&core.config);
     let ask = Ask {
         kind: B::SIGNER,
         party: party.id.clone(),
@@ -90,18 +112,27 @@ fn identify<B: SignedBody>(
         nonce: header.nonce(),
         digest: verified.digest(),
         not_after: header.not_after(),
-        deadline: header.deadline(&B::FRESHNESS),
+        deadline: header.deadline(&freshness),
     };
-    Ok(Admitted { party, verified, ask, header })
+    Ok(Admitted { party, verified, ask, header, freshness })
 }
 
-/// Freshness, then standing.
-fn welcome<B: SignedBody>(core: &Core, admitted: Admitted) -> Result<Admitted, Refusal> {
-    let now = core.clock.now();
-    admitted.header.check_freshness(now, &B::FRESHNESS).map_err(|reason| {
+/// Freshness, then standing, then where the call comes from, then how many there are.
+fn welcome(core: &Core, origin: Origin, now: Timestamp, admitted: Admitted) -> Result<Admitted, Refusal> {
+    admitted.header.check_freshness(now, &admitted.freshness).map_err(|reason| {
         Refusal::at("header.issued_at_ms", reason, "see the server's time").with_time(now)
     })?;
-    admitted.party.standing(now)?;
+    let Admitted { party, .. } = &admitted;
+    party.standing(now)?;
+    if party.kind == PartyKind::RelyingParty {
+        let networks = &party.policy.networks;
+        let inside = |address: &IpAddr| networks.iter().any(|network| network.contains(address));
+        // A connection whose address is unknown is in no network.
+        if !networks.is_empty() && !origin.as_ref().is_some_and(inside) {
+            return Err(Refusal::of(Reason::Channel));
+        }
+        core.rates.admit(party)?;
+    }
     Ok(admitted)
 }
 
@@ -139,7 +170,9 @@ fn refuse_envelope(error: EnvelopeError) -> Refusal {
 impl SignedBody for enrolment::v1::EnrolmentRequest {
     const PAYLOAD_TYPE: &'static str = payload_type::ENROLMENT_REQUEST;
     const SIGNER: PartyKind = PartyKind::Agency;
-    const FRESHNESS: Freshness = Freshness::ENROLMENT;
+    fn freshness(&self, _: &ServeConfig) -> Freshness {
+        Freshness::ENROLMENT
+    }
     fn header(&self) -> Option<&envelope::v1::RequestHeader> {
         self.header.as_ref()
     }
@@ -148,7 +181,6 @@ impl SignedBody for enrolment::v1::EnrolmentRequest {
 impl SignedBody for enrolment::v1::EnrolmentQuery {
     const PAYLOAD_TYPE: &'static str = payload_type::ENROLMENT_QUERY;
     const SIGNER: PartyKind = PartyKind::Agency;
-    const FRESHNESS: Freshness = Freshness::LIVE;
     fn header(&self) -> Option<&envelope::v1::RequestHeader> {
         self.header.as_ref()
     }
@@ -157,7 +189,33 @@ impl SignedBody for enrolment::v1::EnrolmentQuery {
 impl SignedBody for authentication::v1::AuthenticationRequest {
     const PAYLOAD_TYPE: &'static str = payload_type::AUTHENTICATION_REQUEST;
     const SIGNER: PartyKind = PartyKind::RelyingParty;
-    const FRESHNESS: Freshness = Freshness::LIVE;
+    fn freshness(&self, config: &ServeConfig) -> Freshness {
+        if self.buffered { config.buffered() } else { config.live() }
+    }
+    fn header(&self) -> Option<&envelope::v1::RequestHeader> {
+        self.header.as_ref()
+    }
+}
+
+impl SignedBody for authentication::v1::OtpRequest {
+    const PAYLOAD_TYPE: &'static str = payload_type::OTP_REQUEST;
+    const SIGNER: PartyKind = PartyKind::RelyingParty;
+    fn header(&self) -> Option<&envelope::v1::RequestHeader> {
+        self.header.as_ref()
+    }
+}
+
+impl SignedBody for authentication::v1::PersonRequest {
+    const PAYLOAD_TYPE: &'static str = payload_type::PERSON_REQUEST;
+    const SIGNER: PartyKind = PartyKind::RelyingParty;
+    fn header(&self) -> Option<&envelope::v1::RequestHeader> {
+        self.header.as_ref()
+    }
+}
+
+impl SignedBody for resident::v1::ResidentRequest {
+    const PAYLOAD_TYPE: &'static str = payload_type::RESIDENT_REQUEST;
+    const SIGNER: PartyKind = PartyKind::RelyingParty;
     fn header(&self) -> Option<&envelope::v1::RequestHeader> {
         self.header.as_ref()
     }
@@ -166,7 +224,6 @@ impl SignedBody for authentication::v1::AuthenticationRequest {
 impl SignedBody for registry::v1::RegistryChange {
     const PAYLOAD_TYPE: &'static str = payload_type::REGISTRY_CHANGE;
     const SIGNER: PartyKind = PartyKind::Administrator;
-    const FRESHNESS: Freshness = Freshness::LIVE;
     fn header(&self) -> Option<&envelope::v1::RequestHeader> {
         self.header.as_ref()
     }
@@ -175,7 +232,6 @@ impl SignedBody for registry::v1::RegistryChange {
 impl SignedBody for registry::v1::RegistryQuery {
     const PAYLOAD_TYPE: &'static str = payload_type::REGISTRY_QUERY;
     const SIGNER: PartyKind = PartyKind::Administrator;
-    const FRESHNESS: Freshness = Freshness::LIVE;
     fn header(&self) -> Option<&envelope::v1::RequestHeader> {
         self.header.as_ref()
     }

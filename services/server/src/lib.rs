@@ -5,22 +5,32 @@
 //! signed and sent. Nothing else writes.
 
 mod authentication;
+mod budget;
 mod cases;
 pub mod clock;
 pub mod config;
 mod core;
+pub mod delivery;
 mod directory;
 mod edge;
 mod enrolment;
 mod evidence;
 mod gate;
 mod init;
+mod otp;
+mod outbox;
 mod pages;
+mod person;
+mod rates;
 mod recent;
 mod refusal;
 mod registrar;
 mod registry;
+mod resident;
 mod search;
+#[doc(hidden)]
+pub mod trial;
+mod verdict;
 
 pub use init::{Initialised, init, write_secret};
 pub use search::index_tokens;
@@ -43,7 +53,9 @@ use zeroize::Zeroizing;
 use crate::clock::Clock;
 use crate::config::ServeConfig;
 use crate::core::{Core, Door};
+use crate::delivery::Courier;
 use crate::edge::{Listener, admin_router, public_router, report_health};
+use crate::outbox::StoredOutbox;
 
 /// Why the service could not start or stop cleanly. Each message says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +116,7 @@ pub struct Running {
     draining: CancellationToken,
     health: HealthReporter,
     listeners: Vec<tokio::task::JoinHandle<Result<(), ServeError>>>,
+    courier: tokio::task::JoinHandle<()>,
     committer: JoinHandle<()>,
     grace: Duration,
 }
@@ -134,10 +147,21 @@ pub async fn start(config: ServeConfig, clock: Arc<dyn Clock>) -> Result<Running
             return Err(error);
         }
     };
+    let courier = Courier::open(&core.config.delivery, core.keys().delivery_key(), Arc::clone(&core.clock));
+    let courier = match courier {
+        Ok(courier) => courier,
+        Err(error) => {
+            draining.cancel();
+            return Err(error);
+        }
+    };
+    let outbox = StoredOutbox { reader: core.reader.clone(), registrar: core.registrar.clone() };
+    let (letters, clock) = (Arc::clone(&core.letters), Arc::clone(&core.clock));
+    let courier = tokio::spawn(courier.run(outbox, letters, clock, draining.clone()));
     door.open(Arc::new(core));
     report_health(&health, true).await;
     info!(%address, %admin_address, "serving");
-    Ok(Running { address, admin_address, door, draining, health, listeners, committer, grace })
+    Ok(Running { address, admin_address, door, draining, health, listeners, courier, committer, grace })
 }
 
 impl Running {
@@ -162,6 +186,10 @@ impl Running {
             }
         }
         drop(core);
+        // It ends by itself within a second of the drain; what it had in hand is found in the outbox by the next one.
+        if tokio::time::timeout(Duration::from_secs(1), self.courier).await.is_err() {
+            warn!("a message was still being delivered; it will be sent again under the same id");
+        }
         // The committer ends when the last request in hand lets go of it; a request that is stuck past the deadline
         // must not hold up the stop, for it was never answered.
         let committer = self.committer;

@@ -17,12 +17,19 @@ pub(crate) struct Refusal {
     violation: Option<FieldViolation>,
     server_time: Option<Timestamp>,
     retry_after: Option<Duration>,
+    /// Which limit was reached, where one was.
+    quota: Option<String>,
 }
 
 impl Refusal {
     /// A refusal that no single field explains.
     pub(crate) fn of(reason: Reason) -> Self {
-        Self { reason, violation: None, server_time: None, retry_after: None }
+        Self { reason, violation: None, server_time: None, retry_after: None, quota: None }
+    }
+
+    /// A limit was reached: which one, and when there is room again.
+    pub(crate) fn limit(reason: Reason, quota: &str, after: Duration) -> Self {
+        Self { retry_after: Some(after), quota: Some(quota.to_owned()), ..Self::of(reason) }
     }
 
     /// A refusal because of one field.
@@ -57,7 +64,15 @@ impl Refusal {
             violations: self.violation.clone().into_iter().collect(),
             server_time: self.server_time,
             retry_after: self.retry_after,
+            quota: self.quota.clone(),
         }
+    }
+}
+
+/// For logs: the reason's number and name.
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.reason.fmt(f)
     }
 }
 

@@ -4,10 +4,12 @@
 //! before, which number is free, whether a second copy of a person is in flight. A batch of decisions shares one atomic
 //! write and one fsync; only then is anyone answered, and only what was committed can be signed.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
+use plinth_identity::attempts::AttemptPolicy;
 use plinth_identity::dsse::{Envelope, KeyId};
 use plinth_identity::id::{Nonce, PartyId, RequestDigest, RequestId, Sequence};
 use plinth_identity::keys::KeyRing;
@@ -16,13 +18,16 @@ use plinth_identity::policy::DeduplicationPolicy;
 use plinth_identity::reason::Reason;
 use plinth_identity::statement::{StatementHeader, leaf_hash};
 use plinth_identity::time::Timestamp;
-use plinth_storage::{Committed, NonceUse, Reader, Staged, StatementKind, StoreError, StoredAnswer, Writer};
+use plinth_storage::{
+    Committed, Head, NonceUse, Reader, Staged, StatementKind, StoreError, StoredAnswer, Writer,
+};
 use rand::Rng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use crate::clock::Clock;
+use crate::config::{EnrolmentQuotas, RelyingPartyDefaults, ServeConfig};
 use crate::core::Core;
 use crate::directory::Directory;
 use crate::recent::{Features, Recent};
@@ -31,6 +36,12 @@ use crate::refusal::Refusal;
 /// How many of the newest people are kept at hand: more than enter the gallery during one search, so that practically no
 /// search has to be repeated. Some 40 KiB of features each with ten fingers.
 const RECENT_PEOPLE: usize = 512;
+
+/// How far the clock may be behind the newest commit.
+const CLOCK_TOLERANCE_MS: u64 = 2_000;
+
+/// How long after a request's deadline its rows are kept: longer than clocks are allowed to disagree.
+const RECLAIM_AFTER_MS: u64 = 60_000;
 
 /// A statement's exact bytes and their type: what is stored, signed and sent.
 #[derive(Clone)]
@@ -60,10 +71,13 @@ pub(crate) trait Proposal: Send {
         false
     }
 
-    /// Brings an overtaken proposal up to date, outside the committer.
-    fn catch_up(&mut self, _core: &Core) -> Result<(), Refusal> {
-        Ok(())
+    /// Whether the record that this was judged by has changed since.
+    fn stale(&self, _touched: &Touched) -> bool {
+        false
     }
+
+    /// Brings an overtaken or stale proposal up to date, outside the committer.
+    fn catch_up(self: Box<Self>, core: &Core) -> Result<Box<dyn Proposal>, Refusal>;
 
     /// Decides and stages. A refusal must come before anything is staged, so that it leaves nothing behind.
     fn decide(self: Box<Self>, sitting: &mut Sitting<'_>) -> Result<Decided, Refusal>;
@@ -77,6 +91,36 @@ pub(crate) struct Decided {
     pub(crate) case: Option<plinth_identity::id::CaseId>,
 }
 
+/// People whose records have changed lately, and in which commit: what was judged by an older record is judged again.
+pub(crate) struct Touched {
+    commits: HashMap<[u8; 16], u64>,
+    /// What was read before this commit is too old to be told.
+    horizon: u64,
+}
+
+impl Touched {
+    /// How many people are remembered.
+    const MOST: usize = 8192;
+
+    pub(crate) fn new(horizon: u64) -> Self {
+        Self { commits: HashMap::new(), horizon }
+    }
+
+    /// Whether the person's record changed after commit `read_at`.
+    pub(crate) fn since(&self, person: &[u8; 16], read_at: u64) -> bool {
+        read_at < self.horizon || self.commits.get(person).is_some_and(|commit| *commit > read_at)
+    }
+
+    fn touch(&mut self, person: [u8; 16], commit: u64) {
+        if self.commits.len() >= Self::MOST {
+            // What is in hand was read a moment ago: forgetting the rest makes at most that be judged again.
+            self.commits.clear();
+            self.horizon = commit;
+        }
+        self.commits.insert(person, commit);
+    }
+}
+
 /// What a decision can see and do while the committer gathers a batch.
 pub(crate) struct Sitting<'a> {
     pub(crate) staged: &'a mut Staged,
@@ -84,11 +128,20 @@ pub(crate) struct Sitting<'a> {
     pub(crate) reader: &'a Reader,
     pub(crate) directory: &'a Directory,
     pub(crate) policy: &'a DeduplicationPolicy,
+    pub(crate) rules: &'a Rules,
     pub(crate) rng: &'a mut StdRng,
     pub(crate) now: Timestamp,
     /// The request that is being decided.
     pub(crate) ask: Ask,
     changes: &'a mut Vec<Arc<Party>>,
+    touched: &'a mut Touched,
+}
+
+/// What limits those who ask.
+pub(crate) struct Rules {
+    pub(crate) attempts: AttemptPolicy,
+    pub(crate) duplicates: EnrolmentQuotas,
+    pub(crate) relying_parties: RelyingPartyDefaults,
 }
 
 impl Sitting<'_> {
@@ -117,16 +170,21 @@ impl Sitting<'_> {
         self.recent.write().unwrap_or_else(PoisonError::into_inner).push(sequence, person);
     }
 
-    /// Whether a party may still act, with what this batch has changed about it.
-    pub(crate) fn standing(&self, kind: PartyKind, id: &PartyId) -> Result<(), Refusal> {
+    /// A party as it is now, with what this batch has changed about it.
+    pub(crate) fn party(&self, kind: PartyKind, id: &PartyId) -> Result<Arc<Party>, Refusal> {
         let changed = self.changes.iter().rev().find(|party| party.kind == kind && party.id == *id).cloned();
-        let party = changed.or_else(|| self.directory.by_name(kind, id)).ok_or(Reason::UnknownParty)?;
-        Ok(party.standing(self.now)?)
+        Ok(changed.or_else(|| self.directory.by_name(kind, id)).ok_or(Reason::UnknownParty)?)
     }
 
     /// Whether a party, registered before or earlier in this batch, owns this key.
     pub(crate) fn key_is_taken(&self, key: &KeyId) -> bool {
         self.directory.key_is_taken(key) || self.changes.iter().any(|party| party.key.key_id() == *key)
+    }
+
+    /// Makes known that a person's record changes with this commit.
+    pub(crate) fn touch(&mut self, person: [u8; 16]) {
+        let commit = self.reader.head().commits.saturating_add(1);
+        self.touched.touch(person, commit);
     }
 
     /// Puts a party's new record into the directory once it is durable, before the change is answered.
@@ -145,10 +203,11 @@ pub(crate) enum Settled {
 
 type Reply = Result<Settled, Refusal>;
 
-struct Job {
-    ask: Ask,
-    proposal: Box<dyn Proposal>,
-    reply: oneshot::Sender<Reply>,
+pub(crate) enum Job {
+    /// A request waits for its decision.
+    Decide { ask: Ask, proposal: Box<dyn Proposal>, reply: oneshot::Sender<Reply> },
+    /// A row of the outbox has been delivered, or never will be.
+    Delivered { row: u64, reply: oneshot::Sender<Result<(), Refusal>> },
 }
 
 /// The handle by which requests reach the committer. Cloning it is cheap; the committer ends when the last one is gone.
@@ -166,11 +225,24 @@ impl Registrar {
         writer: Writer,
         reader: Reader,
         directory: Arc<Directory>,
-        policy: DeduplicationPolicy,
+        config: &ServeConfig,
         clock: Arc<dyn Clock>,
-        bounds: (usize, usize),
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let (queue_length, batch) = bounds;
+        let (registrar, committer, jobs) = Self::appoint(writer, reader, directory, config, clock);
+        let thread =
+            std::thread::Builder::new().name("committer".into()).spawn(move || committer.run(jobs))?;
+        Ok((registrar, thread))
+    }
+
+    /// The committer, its queue, and the handle to both. Nothing runs yet.
+    pub(crate) fn appoint(
+        writer: Writer,
+        reader: Reader,
+        directory: Arc<Directory>,
+        config: &ServeConfig,
+        clock: Arc<dyn Clock>,
+    ) -> (Self, Committer, mpsc::Receiver<Job>) {
+        let (queue_length, batch) = (config.limits.queue, config.limits.batch);
         // Whoever is staged in the batch in hand must be among them.
         let capacity = RECENT_PEOPLE.max(batch.saturating_mul(2));
         let recent = Arc::new(RwLock::new(Recent::new(reader.head().next_sequence, capacity)));
@@ -178,28 +250,41 @@ impl Registrar {
         let failed = Arc::new(AtomicBool::new(false));
         let committer = Committer {
             recent: Arc::clone(&recent),
+            touched: Touched::new(reader.head().commits),
             writer,
             reader,
             directory,
-            policy,
+            policy: config.deduplication_policy(),
+            rules: Rules {
+                attempts: config.attempt_policy(),
+                duplicates: config.quotas,
+                relying_parties: config.relying_parties,
+            },
             clock,
             rng: rand::make_rng(),
             batch,
             failed: Arc::clone(&failed),
         };
-        let thread =
-            std::thread::Builder::new().name("committer".into()).spawn(move || committer.run(jobs))?;
-        Ok((Self { queue, failed, recent }, thread))
+        (Self { queue, failed, recent }, committer, jobs)
     }
 
     /// Submits a decision and waits until it is durable. Order among concurrent submissions is the committer's.
     pub(crate) async fn submit(&self, ask: Ask, proposal: Box<dyn Proposal>) -> Reply {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Job { ask, proposal, reply }).map_err(|refused| match refused {
+        self.queue.try_send(Job::Decide { ask, proposal, reply }).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Refusal::overloaded(),
             mpsc::error::TrySendError::Closed(_) => Refusal::of(Reason::NotServing),
         })?;
         answer.await.unwrap_or_else(|_| Err(Refusal::of(Reason::NotServing)))
+    }
+
+    /// Takes a delivered row out of the outbox, and waits until that is durable. Unlike a request it waits for a place in
+    /// the queue: nobody else would do it.
+    pub(crate) async fn delivered(&self, row: u64) -> Result<(), Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let gone = || Refusal::of(Reason::NotServing);
+        self.queue.send(Job::Delivered { row, reply }).await.map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Whether a commit has failed. Nothing is written from then on until the service is started anew.
@@ -222,14 +307,16 @@ impl Drop for Alarm {
     }
 }
 
-struct Committer {
-    writer: Writer,
+pub(crate) struct Committer {
+    pub(crate) writer: Writer,
     reader: Reader,
     directory: Arc<Directory>,
     policy: DeduplicationPolicy,
+    rules: Rules,
     clock: Arc<dyn Clock>,
     rng: StdRng,
     recent: Arc<RwLock<Recent>>,
+    touched: Touched,
     batch: usize,
     failed: Arc<AtomicBool>,
 }
@@ -252,36 +339,74 @@ impl Committer {
         info!("committer finished: every decision is durable");
     }
 
+    /// Decides one request and stages it.
+    pub(crate) fn sit(
+        &mut self,
+        staged: &mut Staged,
+        changes: &mut Vec<Arc<Party>>,
+        now: Timestamp,
+        ask: Ask,
+        proposal: Box<dyn Proposal>,
+    ) -> Result<Considered, Refusal> {
+        let mut sitting = Sitting {
+            staged,
+            recent: &self.recent,
+            reader: &self.reader,
+            directory: &self.directory,
+            policy: &self.policy,
+            rules: &self.rules,
+            rng: &mut self.rng,
+            now,
+            ask,
+            changes,
+            touched: &mut self.touched,
+        };
+        consider(&mut sitting, proposal)
+    }
+
     /// Decides a batch, commits it once, and answers everyone.
     fn settle(&mut self, batch: &mut Vec<Job>) -> Result<(), plinth_storage::CommitError> {
         let mut staged = self.writer.stage();
         let (mut answers, mut waiting) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
-        let mut changes = Vec::new();
+        let (mut changes, mut delivered, mut overtaken) = (Vec::new(), Vec::new(), Vec::new());
         // Read once for the whole batch: its decisions are one moment.
-        let now = self.clock.now();
+        let now = match time_of(self.clock.as_ref(), &self.reader.head()) {
+            Ok(now) => now,
+            Err(refusal) => {
+                refuse_all(batch, &refusal);
+                return Ok(());
+            }
+        };
+        let size = batch.len();
         for job in batch.drain(..) {
-            if job.reply.is_closed() {
+            let (ask, proposal, reply) = match job {
+                Job::Decide { ask, proposal, reply } => (ask, proposal, reply),
+                Job::Delivered { row, reply } => {
+                    staged.remove_delivery(row);
+                    delivered.push(reply);
+                    continue;
+                }
+            };
+            if reply.is_closed() {
                 continue; // The caller has gone; a decision nobody waits for is not made.
             }
-            let mut sitting = Sitting {
-                staged: &mut staged,
-                recent: &self.recent,
-                reader: &self.reader,
-                directory: &self.directory,
-                policy: &self.policy,
-                rng: &mut self.rng,
-                now,
-                ask: job.ask,
-                changes: &mut changes,
-            };
-            match consider(&mut sitting, job.proposal) {
+            match self.sit(&mut staged, &mut changes, now, ask, proposal) {
                 Ok(Considered::Answered(answer)) => {
                     answers.push(answer);
-                    waiting.push(job.reply);
+                    waiting.push(reply);
                 }
-                Ok(Considered::Overtaken(proposal)) => drop(job.reply.send(Ok(Settled::Overtaken(proposal)))),
+                // Told only after the commit: what overtook it may be part of this batch.
+                Ok(Considered::Overtaken(proposal)) => overtaken.push((reply, proposal)),
                 // A caller that has gone in the meantime misses nothing: a refusal changed nothing.
-                Err(refusal) => drop(job.reply.send(Err(refusal))),
+                Err(refusal) => drop(reply.send(Err(refusal))),
+            }
+        }
+        if !staged.is_empty() {
+            staged.set_latest(now);
+            // What each batch leaves to be reclaimed one day is reclaimed by a later one: at least as fast as it grows.
+            let until = Timestamp::from_millis(now.millis().saturating_sub(RECLAIM_AFTER_MS));
+            if let Err(error) = staged.reclaim(until, size.saturating_mul(4).max(256)) {
+                error!(%error, "expired rows could not be reclaimed");
             }
         }
         match self.writer.commit(staged, answers) {
@@ -292,19 +417,26 @@ impl Committer {
                 for (reply, answer) in waiting.into_iter().zip(committed) {
                     drop(reply.send(Ok(Settled::Committed(answer))));
                 }
+                for reply in delivered {
+                    drop(reply.send(Ok(())));
+                }
+                for (reply, proposal) in overtaken {
+                    drop(reply.send(Ok(Settled::Overtaken(proposal))));
+                }
                 Ok(())
             }
             Err(error) => {
                 for reply in waiting {
                     drop(reply.send(Err(Refusal::of(Reason::NotServing))));
                 }
+                drop(delivered);
                 Err(error)
             }
         }
     }
 }
 
-enum Considered {
+pub(crate) enum Considered {
     Answered(Answer),
     Overtaken(Box<dyn Proposal>),
 }
@@ -320,11 +452,12 @@ fn consider(sitting: &mut Sitting<'_>, proposal: Box<dyn Proposal>) -> Result<Co
     if sitting.staged.nonce(ask.kind, &ask.party, &ask.nonce)?.is_some_and(|used| used.digest != ask.digest) {
         return Err(Refusal::of(Reason::ReplayConflict));
     }
-    if sitting.now > ask.deadline {
+    // A request whose deadline is behind what was reclaimed may have lost the nonce that would tell a repetition.
+    if sitting.now > ask.deadline || ask.deadline < sitting.staged.head().reclaimed {
         return Err(Refusal::of(Reason::Expired).with_time(sitting.now));
     }
-    sitting.standing(ask.kind, &ask.party)?;
-    if proposal.overtaken(sitting.recent) {
+    sitting.party(ask.kind, &ask.party)?.standing(sitting.now)?;
+    if proposal.overtaken(sitting.recent) || proposal.stale(sitting.touched) {
         return Ok(Considered::Overtaken(proposal));
     }
     let Decided { answer, case } = proposal.decide(sitting)?;
@@ -343,7 +476,32 @@ fn consider(sitting: &mut Sitting<'_>, proposal: Box<dyn Proposal>) -> Result<Co
     );
     let used = NonceUse { digest: ask.digest, not_after: ask.not_after };
     sitting.staged.put_nonce(ask.kind, &ask.party, &ask.nonce, &used);
+    // Past its deadline a request is refused for its age, so neither row is needed for that any longer. What agencies were
+    // answered is kept for good: they ask for it.
+    sitting.staged.expire_nonce(ask.kind, &ask.party, &ask.nonce, ask.deadline);
+    if ask.kind != PartyKind::Agency {
+        sitting.staged.expire_answer(ask.kind, &ask.party, &ask.request_id, ask.deadline);
+    }
     Ok(Considered::Answered(answer))
+}
+
+/// The present moment by a clock, never before the newest commit. A clock that has been set back by more than two seconds
+/// decides nothing: it would make old requests young again, and sign statements out of order.
+pub(crate) fn time_of(clock: &dyn Clock, head: &Head) -> Result<Timestamp, Refusal> {
+    let now = clock.now();
+    if head.latest.since(now) > CLOCK_TOLERANCE_MS {
+        return Err(Refusal::of(Reason::ClockBehind).with_time(now));
+    }
+    Ok(now.max(head.latest))
+}
+
+fn refuse_all(batch: &mut Vec<Job>, refusal: &Refusal) {
+    for job in batch.drain(..) {
+        match job {
+            Job::Decide { reply, .. } => drop(reply.send(Err(refusal.clone()))),
+            Job::Delivered { reply, .. } => drop(reply.send(Err(refusal.clone()))),
+        }
+    }
 }
 
 /// The answer that the same bytes were given before; other bytes under the same id are refused.

@@ -15,18 +15,18 @@ use plinth_proto::envelope;
 use plinth_proto::registry::v1::backup_response::Step;
 use plinth_proto::registry::v1::registry_service_server::RegistryService;
 use plinth_proto::registry::v1::{
-    self, BackupRequest, BackupResponse, BackupSummary, DecideCaseRequest, DecideCaseResponse,
-    GetCaseRequest, GetCaseResponse, ListCasesRequest, ListCasesResponse, ListPartiesRequest,
-    ListPartiesResponse, RegisterPartyRequest, RegisterPartyResponse, ReinstatePartyRequest,
-    ReinstatePartyResponse, RevokePartyRequest, RevokePartyResponse, SuspendPartyRequest,
-    SuspendPartyResponse,
+    self, AmendPartyRequest, AmendPartyResponse, BackupRequest, BackupResponse, BackupSummary,
+    DecideCaseRequest, DecideCaseResponse, GetCaseRequest, GetCaseResponse, ListCasesRequest,
+    ListCasesResponse, ListPartiesRequest, ListPartiesResponse, RegisterPartyRequest, RegisterPartyResponse,
+    ReinstatePartyRequest, ReinstatePartyResponse, RevokePartyRequest, RevokePartyResponse,
+    SuspendPartyRequest, SuspendPartyResponse,
 };
 use plinth_storage::{StatementKind, StoreError};
 use tonic::{Request, Response, Status};
 
 use crate::cases;
 use crate::core::{Core, Door, Place};
-use crate::gate::{Admission, admit, admit_query};
+use crate::gate::{Admission, Origin, admit, admit_query, origin};
 use crate::pages::{next_token, page_after, size_of};
 use crate::refusal::Refusal;
 use crate::registrar::{Answer, Decided, Proposal, Sitting};
@@ -42,15 +42,23 @@ impl RegistryService for Registry {
         &self,
         request: Request<RegisterPartyRequest>,
     ) -> Result<Response<RegisterPartyResponse>, Status> {
-        let statement = change(&self.0, request.into_inner().envelope, "register").await?;
+        let statement = change(&self.0, origin(&request), request.into_inner().envelope, "register").await?;
         Ok(Response::new(RegisterPartyResponse { statement }))
+    }
+
+    async fn amend_party(
+        &self,
+        request: Request<AmendPartyRequest>,
+    ) -> Result<Response<AmendPartyResponse>, Status> {
+        let statement = change(&self.0, origin(&request), request.into_inner().envelope, "amend").await?;
+        Ok(Response::new(AmendPartyResponse { statement }))
     }
 
     async fn suspend_party(
         &self,
         request: Request<SuspendPartyRequest>,
     ) -> Result<Response<SuspendPartyResponse>, Status> {
-        let statement = change(&self.0, request.into_inner().envelope, "suspend").await?;
+        let statement = change(&self.0, origin(&request), request.into_inner().envelope, "suspend").await?;
         Ok(Response::new(SuspendPartyResponse { statement }))
     }
 
@@ -58,7 +66,7 @@ impl RegistryService for Registry {
         &self,
         request: Request<ReinstatePartyRequest>,
     ) -> Result<Response<ReinstatePartyResponse>, Status> {
-        let statement = change(&self.0, request.into_inner().envelope, "reinstate").await?;
+        let statement = change(&self.0, origin(&request), request.into_inner().envelope, "reinstate").await?;
         Ok(Response::new(ReinstatePartyResponse { statement }))
     }
 
@@ -66,7 +74,7 @@ impl RegistryService for Registry {
         &self,
         request: Request<RevokePartyRequest>,
     ) -> Result<Response<RevokePartyResponse>, Status> {
-        let statement = change(&self.0, request.into_inner().envelope, "revoke").await?;
+        let statement = change(&self.0, origin(&request), request.into_inner().envelope, "revoke").await?;
         Ok(Response::new(RevokePartyResponse { statement }))
     }
 
@@ -76,7 +84,7 @@ impl RegistryService for Registry {
     async fn backup(&self, request: Request<BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
         let core = self.0.core()?;
         let place = core.enter()?;
-        let summary = back_up(&core, &place, request.into_inner().envelope).await?;
+        let summary = back_up(&core, &place, origin(&request), request.into_inner().envelope).await?;
         let answer = BackupResponse { step: Some(Step::Summary(summary)) };
         Ok(Response::new(Box::pin(tokio_stream::once(Ok(answer)))))
     }
@@ -85,7 +93,7 @@ impl RegistryService for Registry {
         &self,
         request: Request<ListPartiesRequest>,
     ) -> Result<Response<ListPartiesResponse>, Status> {
-        let answer = read(&self.0, request.into_inner().envelope, list_parties).await?;
+        let answer = read(&self.0, origin(&request), request.into_inner().envelope, list_parties).await?;
         Ok(Response::new(answer))
     }
 
@@ -93,12 +101,12 @@ impl RegistryService for Registry {
         &self,
         request: Request<ListCasesRequest>,
     ) -> Result<Response<ListCasesResponse>, Status> {
-        let answer = read(&self.0, request.into_inner().envelope, list_cases).await?;
+        let answer = read(&self.0, origin(&request), request.into_inner().envelope, list_cases).await?;
         Ok(Response::new(answer))
     }
 
     async fn get_case(&self, request: Request<GetCaseRequest>) -> Result<Response<GetCaseResponse>, Status> {
-        let case = read(&self.0, request.into_inner().envelope, get_case).await?;
+        let case = read(&self.0, origin(&request), request.into_inner().envelope, get_case).await?;
         Ok(Response::new(GetCaseResponse { found: Some(case) }))
     }
 
@@ -116,20 +124,21 @@ impl RegistryService for Registry {
 /// One reading of the registry, beside the event loop.
 async fn read<T: Send + 'static>(
     door: &Door,
+    origin: Origin,
     envelope: Signed,
-    reading: fn(&Core, Signed) -> Result<T, Refusal>,
+    reading: fn(&Core, Origin, Signed) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
     let core = door.core()?;
     let place = core.enter()?;
     let helper = Arc::clone(&core);
-    core.on_a_core(&place, move || reading(&helper, envelope)).await?
+    core.on_a_core(&place, move || reading(&helper, origin, envelope)).await?
 }
 
 /// One change to the registry, decided once and logged like everything else.
-async fn change(door: &Door, envelope: Signed, method: &str) -> Result<Signed, Refusal> {
+async fn change(door: &Door, origin: Origin, envelope: Signed, method: &str) -> Result<Signed, Refusal> {
     let core = door.core()?;
     let place = core.enter()?;
-    let admitted = match admit::<v1::RegistryChange>(&core, envelope)? {
+    let admitted = match admit::<v1::RegistryChange>(&core, origin, envelope)? {
         Admission::Decided(answer) => return Ok(Some((&core.replay(answer)).into())),
         Admission::New(admitted) => admitted,
     };
@@ -145,7 +154,14 @@ fn order_for(method: &str, change: Change) -> Result<Order, Refusal> {
         Change::Register(party) if party.kind == PartyKind::Administrator => {
             return Err(Refusal::field("register.kind", "administrators are made by init only"));
         }
+        Change::Amend(party) if party.kind == PartyKind::Administrator => {
+            return Err(Refusal::field(
+                "amend.kind",
+                "administrators are made by init only, and never changed",
+            ));
+        }
         Change::Register(party) => ("register", Order::Register(party)),
+        Change::Amend(party) => ("amend", Order::Amend(party)),
         Change::Suspend(party) => ("suspend", Order::Stand(party, PartyStatus::Suspended)),
         Change::Reinstate(party) => ("reinstate", Order::Stand(party, PartyStatus::Active)),
         Change::Revoke(party) => ("revoke", Order::Stand(party, PartyStatus::Revoked)),
@@ -159,6 +175,7 @@ fn order_for(method: &str, change: Change) -> Result<Order, Refusal> {
 
 enum Order {
     Register(Box<Party>),
+    Amend(Box<Party>),
     Stand(PartyRef, PartyStatus),
 }
 
@@ -168,9 +185,14 @@ struct OrderProposal {
 }
 
 impl Proposal for OrderProposal {
+    fn catch_up(self: Box<Self>, _: &Core) -> Result<Box<dyn Proposal>, Refusal> {
+        Ok(self)
+    }
+
     fn decide(self: Box<Self>, sitting: &mut Sitting<'_>) -> Result<Decided, Refusal> {
         let change = match self.order {
             Order::Register(party) => register(sitting, *party)?,
+            Order::Amend(party) => amend(sitting, *party)?,
             Order::Stand(party, status) => stand(sitting, party, status)?,
         };
         Ok(Decided { answer: state(sitting, self.administrator, change), case: None })
@@ -189,6 +211,25 @@ fn register(sitting: &mut Sitting<'_>, party: Party) -> Result<RegistryChange, R
         ));
     }
     let change = RegistryChange::Registered { kind: party.kind, id: party.id.clone() };
+    sitting.staged.put_party(&party);
+    sitting.publish(party);
+    Ok(change)
+}
+
+/// Replaces what may change about a party: its display name, its licence and its policy. Its key and its status are what
+/// they were.
+fn amend(sitting: &mut Sitting<'_>, party: Party) -> Result<RegistryChange, Refusal> {
+    let Some(known) = sitting.staged.party(party.kind, &party.id)? else {
+        return Err(Refusal::at("amend.id", Reason::NotFound, "is not registered"));
+    };
+    if party.key != known.key {
+        return Err(Refusal::field(
+            "amend.public_key",
+            "must be the registered key: a new key is a new party",
+        ));
+    }
+    let party = Party { status: known.status, ..party };
+    let change = RegistryChange::Amended { kind: party.kind, id: party.id.clone() };
     sitting.staged.put_party(&party);
     sitting.publish(party);
     Ok(change)
@@ -233,8 +274,13 @@ pub(crate) fn state(sitting: &mut Sitting<'_>, administrator: PartyId, change: R
 
 /// Writes a consistent copy of the running store. An order to back up decides nothing, so it leaves no leaf; sent
 /// twice, the second one finds the directory taken.
-async fn back_up(core: &Arc<Core>, place: &Place, envelope: Signed) -> Result<BackupSummary, Refusal> {
-    let order = admit_query::<v1::RegistryChange>(core, envelope)?;
+async fn back_up(
+    core: &Arc<Core>,
+    place: &Place,
+    origin: Origin,
+    envelope: Signed,
+) -> Result<BackupSummary, Refusal> {
+    let order = admit_query::<v1::RegistryChange>(core, origin, envelope)?;
     let Change::Backup { directory } = decode_registry_change(&order.verified)?.change else {
         return Err(Refusal::field("backup", "is missing: name a directory on the server's machine"));
     };
@@ -271,16 +317,16 @@ fn bytes_below(directory: &Path) -> u64 {
         .sum()
 }
 
-fn get_case(core: &Core, envelope: Signed) -> Result<v1::Case, Refusal> {
-    let query = admit_query::<v1::RegistryQuery>(core, envelope)?;
+fn get_case(core: &Core, origin: Origin, envelope: Signed) -> Result<v1::Case, Refusal> {
+    let query = admit_query::<v1::RegistryQuery>(core, origin, envelope)?;
     let RegistryAsk::Case(id) = decode_registry_query(&query.verified)?.ask else {
         return Err(Refusal::field("case_id", "is missing: name the case"));
     };
     cases::view(core, id)
 }
 
-fn list_parties(core: &Core, envelope: Signed) -> Result<ListPartiesResponse, Refusal> {
-    let query = admit_query::<v1::RegistryQuery>(core, envelope)?;
+fn list_parties(core: &Core, origin: Origin, envelope: Signed) -> Result<ListPartiesResponse, Refusal> {
+    let query = admit_query::<v1::RegistryQuery>(core, origin, envelope)?;
     let RegistryAsk::Parties { kind, .. } = decode_registry_query(&query.verified)?.ask else {
         return Err(Refusal::field("parties", "is missing: ask for a kind of party"));
     };
@@ -292,8 +338,8 @@ fn list_parties(core: &Core, envelope: Signed) -> Result<ListPartiesResponse, Re
     })
 }
 
-fn list_cases(core: &Core, envelope: Signed) -> Result<ListCasesResponse, Refusal> {
-    let query = admit_query::<v1::RegistryQuery>(core, envelope)?;
+fn list_cases(core: &Core, origin: Origin, envelope: Signed) -> Result<ListCasesResponse, Refusal> {
+    let query = admit_query::<v1::RegistryQuery>(core, origin, envelope)?;
     let RegistryAsk::Cases { open_only, page } = decode_registry_query(&query.verified)?.ask else {
         return Err(Refusal::field("cases", "is missing: ask for a page of cases"));
     };

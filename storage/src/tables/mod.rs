@@ -2,25 +2,34 @@
 
 use std::borrow::Cow;
 
+pub(crate) mod attempts;
 pub(crate) mod cases;
+pub(crate) mod days;
+pub(crate) mod duplicates;
 pub(crate) mod enrolments;
+pub(crate) mod expiries;
 pub(crate) mod features;
+pub(crate) mod history;
 pub(crate) mod holders;
 pub(crate) mod identities;
 pub(crate) mod log;
 pub(crate) mod meta;
 pub(crate) mod nonces;
+pub(crate) mod otps;
+pub(crate) mod outbox;
 pub(crate) mod parties;
 pub(crate) mod postings;
 pub(crate) mod requests;
 pub(crate) mod templates;
+pub(crate) mod virtual_numbers;
 
 /// Why a row that opened could not be read: the field, never its content.
 pub(crate) type Malformed = Cow<'static, str>;
 
 /// A table of sealed rows.
 ///
-/// A row is sealed under its table, key and version, so a row that was moved or swapped does not open.
+/// A row is sealed under its table, key and version, so a row that was moved or swapped does not open. Rows with a
+/// person's attributes are sealed under that person's secret too: the digits of their number or virtual number.
 pub(crate) trait Table {
     /// Name of the column family and of the sealing place. Retired names stay reserved.
     const NAME: &'static str;
@@ -38,8 +47,8 @@ pub(crate) trait Table {
     fn decode(bytes: &[u8]) -> Result<Self::Value, Malformed>;
 }
 
-/// Every column family, in the order in which they are opened.
-pub(crate) const FAMILIES: [&str; 12] = [
+/// The column families of a store of format 1, in the order in which they are opened.
+pub(crate) const OLD_FAMILIES: [&str; 12] = [
     meta::Meta::NAME,
     identities::Identities::NAME,
     templates::Templates::NAME,
@@ -53,6 +62,23 @@ pub(crate) const FAMILIES: [&str; 12] = [
     parties::Parties::NAME,
     log::NAME,
 ];
+
+/// The column families that format 2 added.
+pub(crate) const NEW_FAMILIES: [&str; 8] = [
+    attempts::AttemptRows::NAME,
+    otps::Otps::NAME,
+    outbox::Outbox::NAME,
+    virtual_numbers::VirtualNumbers::NAME,
+    history::History::NAME,
+    days::Days::NAME,
+    duplicates::Duplicates::NAME,
+    expiries::NAME,
+];
+
+/// Every column family.
+pub(crate) fn families() -> impl Iterator<Item = &'static str> {
+    OLD_FAMILIES.into_iter().chain(NEW_FAMILIES)
+}
 
 /// The words of a domain decoder, which names record and field and never quotes content.
 pub(crate) fn malformed(error: impl std::fmt::Display) -> Malformed {

@@ -21,11 +21,18 @@ pub enum StatementKind {
     Authentication,
     /// The answer to a change of the registry, or to the decision of a case.
     Registry,
+    /// The answer to the wish for a one-time code.
+    Otp,
+    /// The answer to the wish for a person's attributes.
+    Person,
+    /// The answer to a person's own wish about their number.
+    Resident,
 }
 
 impl StatementKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Enrolment, Self::Authentication, Self::Registry];
+    pub const ALL: [Self; 6] =
+        [Self::Enrolment, Self::Authentication, Self::Registry, Self::Otp, Self::Person, Self::Resident];
 
     /// The payload type that the statement is signed under.
     #[must_use]
@@ -34,6 +41,9 @@ impl StatementKind {
             Self::Enrolment => payload_type::ENROLMENT_STATEMENT,
             Self::Authentication => payload_type::AUTHENTICATION_STATEMENT,
             Self::Registry => payload_type::REGISTRY_STATEMENT,
+            Self::Otp => payload_type::OTP_STATEMENT,
+            Self::Person => payload_type::PERSON_STATEMENT,
+            Self::Resident => payload_type::RESIDENT_STATEMENT,
         }
     }
 
@@ -43,6 +53,9 @@ impl StatementKind {
             Self::Enrolment => 1,
             Self::Authentication => 2,
             Self::Registry => 3,
+            Self::Otp => 4,
+            Self::Person => 5,
+            Self::Resident => 6,
         }
     }
 }
@@ -59,7 +72,8 @@ pub struct StoredAnswer {
     pub kind: StatementKind,
     /// The statement as it was first answered.
     pub statement: Vec<u8>,
-    /// Until when the request itself was valid. The answer is kept at least until then.
+    /// Until when the request itself was valid. An answer that expires ([`crate::Staged::expire_answer`]) is kept at
+    /// least until the request would be refused as too old.
     pub not_after: Timestamp,
     /// The case that the request opened or joined.
     pub case: Option<CaseId>,
@@ -133,6 +147,7 @@ impl Table for Requests {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_stored_answer_has_these_bytes() {
@@ -161,11 +176,18 @@ mod tests {
         assert_eq!(Requests::decode(&expected).unwrap(), answer);
     }
 
+    #[test]
+    fn every_kind_keeps_its_byte() {
+        assert_eq!(StatementKind::ALL.map(StatementKind::code), [1, 2, 3, 4, 5, 6]);
+        let types: BTreeSet<_> = StatementKind::ALL.map(StatementKind::payload_type).into();
+        assert_eq!(types.len(), StatementKind::ALL.len());
+    }
+
     proptest! {
         #[test]
         fn a_stored_answer_decodes_to_itself(
             digest in any::<[u8; 32]>(),
-            kind in 0_usize..3,
+            kind in 0..StatementKind::ALL.len(),
             statement in proptest::collection::vec(any::<u8>(), 0..64),
             not_after in any::<u64>(),
             case in proptest::option::of(1_u64..),

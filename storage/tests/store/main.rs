@@ -5,12 +5,16 @@
     reason = "tests fail by panicking, on small numbers"
 )]
 
+mod asking;
+mod authentication;
 mod backup;
 mod check;
 mod durability;
 mod opening;
 mod people;
 mod reading;
+mod reclaiming;
 mod sealing;
 mod staging;
+mod upgrading;
 mod votes;

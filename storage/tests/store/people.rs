@@ -8,15 +8,19 @@ use std::time::Duration;
 
 use plinth_identity::application::{FingerPosition, FingerSample};
 use plinth_identity::case::{Case, EnrolmentRef};
-use plinth_identity::demographics::{DateOfBirth, Demographics, Gender, Name};
+use plinth_identity::demographics::{
+    Address, AddressFields, DateOfBirth, Demographics, Email, Gender, Name, Phone,
+};
 use plinth_identity::dsse::SigningKey;
 use plinth_identity::gallery::{FeatureRow, GalleryEntry, Holder};
 use plinth_identity::id::{CaseId, DeploymentId, PartyId, RequestDigest, RequestId, Sequence};
-use plinth_identity::identity_record::{IdentityRecord, LifecycleStatus};
+use plinth_identity::identity_record::{IdentityRecord, LifecycleStatus, Locks};
 use plinth_identity::keys::RootKey;
-use plinth_identity::number::IdentityNumber;
+use plinth_identity::number::{Identifier, IdentityNumber};
+use plinth_identity::otp::TotpSecret;
 use plinth_identity::party::{Party, PartyKind, PartyStatus, RelyingPartyPolicy};
 use plinth_identity::time::Timestamp;
+use plinth_identity::virtual_number::VirtualNumber;
 use plinth_storage::{
     EnrolmentEntry, NonceSource, Reader, Staged, StatementKind, StoreError, StoreOptions, StoredAnswer,
     Token, Writer, create, open,
@@ -102,7 +106,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 
 /// The mark stays where it is until the store is closed, so that tests decide how far it lags.
 pub(crate) fn options() -> StoreOptions {
-    StoreOptions { mark_interval: Duration::from_secs(3600), cache_bytes: 8 << 20, memtable_bytes: 8 << 20 }
+    StoreOptions { mark_interval: Duration::from_secs(3600), cache_bytes: 8 << 20, memtable_bytes: 32 << 20 }
 }
 
 /// Nonces that never repeat within one call of this; a store opened twice repeats them, which only tests may do.
@@ -129,11 +133,37 @@ pub(crate) fn number(index: u64) -> IdentityNumber {
     (0..10).find_map(|check| IdentityNumber::parse(&format!("2{index:010}{check}")).ok()).unwrap()
 }
 
+pub(crate) fn identifier(index: u64) -> Identifier {
+    Identifier::Number(number(index))
+}
+
+/// A valid virtual number for each index.
+pub(crate) fn virtual_number(index: u64) -> VirtualNumber {
+    (0..10).find_map(|check| VirtualNumber::parse(&format!("3{index:014}{check}")).ok()).unwrap()
+}
+
+pub(crate) fn phone() -> Phone {
+    Phone::parse("+49 30 5557364512").unwrap()
+}
+
+pub(crate) fn email() -> Email {
+    Email::parse("zubeida@quartermain.example").unwrap()
+}
+
 fn demographics() -> Demographics {
+    let address = AddressFields {
+        house: "17".to_owned(),
+        street: "Marchpane Street".to_owned(),
+        country: "Nowhere".to_owned(),
+        ..AddressFields::default()
+    };
     Demographics {
         name: Name::parse("Zubeida Quartermain").unwrap(),
         date_of_birth: DateOfBirth::parse("1984-02-29").unwrap(),
         gender: Gender::Female,
+        phone: Some(phone()),
+        email: Some(email()),
+        address: Some(Address::new(address).unwrap()),
     }
 }
 
@@ -145,6 +175,9 @@ pub(crate) fn record(sequence: Sequence) -> IdentityRecord {
         enrolled_at: Timestamp::from_millis(1),
         agency: party_id("agency"),
         fingers: 1,
+        locks: Locks::default(),
+        totp: Some(TotpSecret::from_bytes(*b"a secret of twenty..")),
+        virtual_number: None,
     }
 }
 

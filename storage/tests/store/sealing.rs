@@ -3,7 +3,10 @@ use std::path::Path;
 
 use plinth_storage::StoreError;
 
-use crate::people::{Store, number, party_id, populate, request};
+use crate::asking::{CODE, ask_for_code, authenticate, duplicate_counts, failures, nonce, rows, virtual_row};
+use crate::people::{
+    Store, email, number, party, party_id, phone, populate, record, request, virtual_number,
+};
 use plinth_identity::id::Sequence;
 use plinth_identity::party::PartyKind;
 
@@ -22,8 +25,10 @@ fn contains(folder: &Path, needle: &[u8]) -> bool {
 fn no_file_of_the_folder_holds_a_name_a_number_a_template_or_a_party() {
     let store = Store::new();
     {
-        let (_reader, mut writer) = store.open();
+        let (reader, mut writer) = store.open();
         populate(&mut writer, 1..=3);
+        drop((reader, writer));
+        ask(&store);
         // The log and, once reopened, the table files.
         for needle in secrets() {
             assert!(!contains(store.path(), &needle));
@@ -36,6 +41,7 @@ fn no_file_of_the_folder_holds_a_name_a_number_a_template_or_a_party() {
     // The search itself finds what is there.
     assert!(contains(store.path(), b"plinth store"));
     assert!(contains(store.path(), &[2; 32]));
+    assert!(contains(store.path(), &DEADLINE.to_be_bytes()));
 }
 
 fn secrets() -> Vec<Vec<u8>> {
@@ -46,6 +52,16 @@ fn secrets() -> Vec<Vec<u8>> {
         b"FMR\0",
         b"agency",
         b"a statement with a number in it",
+        b"a statement of a yes",
+        b"bank",
+        b"The Bank of Nowhere",
+        b"to open an account",
+        b"Marchpane",
+        b"a secret of twenty..",
+        CODE.as_bytes(),
+        b"5557364512",
+        phone().as_str().as_bytes(),
+        email().as_str().as_bytes(),
     ]
     .map(<[u8]>::to_vec)
     .to_vec();
@@ -53,9 +69,41 @@ fn secrets() -> Vec<Vec<u8>> {
         secrets.push(number(index).reveal().into_bytes());
         secrets.push(number(index).digits().to_vec());
         secrets.push(request(index).as_bytes().to_vec());
+        secrets.push(nonce(index).as_bytes().to_vec());
+        secrets.push(virtual_number(index).reveal().into_bytes());
+        secrets.push(virtual_number(index).digits().to_vec());
     }
+    // A number that nobody holds is somebody's all the same.
+    secrets.push(number(9).reveal().into_bytes());
     secrets
 }
+
+/// What relying parties ask about two people and a number that nobody holds, and what is kept of it: two rows or more in
+/// every table.
+fn ask(store: &Store) {
+    let (reader, mut writer) = store.open();
+    let mut staged = writer.stage();
+    staged.put_party(&party(PartyKind::RelyingParty, "bank"));
+    for (index, person) in [(1, 1), (2, 2), (3, 9)] {
+        authenticate(&mut staged, &reader, person, index, DEADLINE);
+        ask_for_code(&mut staged, &reader, index, DEADLINE);
+        let [pair, own, day, agency] = rows(&reader, person);
+        staged.put_attempts(&pair, &failures(1));
+        staged.put_attempts(&own, &failures(1));
+        staged.put_duplicate_counts(&agency, &duplicate_counts(1));
+        staged.put_duplicate_counts(&day, &duplicate_counts(1));
+        let counts = staged.day_counts(&day).unwrap();
+        staged.put_day_counts(&agency, &counts);
+        staged.put_virtual_number(&virtual_number(index), &virtual_row(&number(person)));
+    }
+    let mut changed = record(Sequence::new(1));
+    changed.virtual_number = Some(virtual_number(1));
+    staged.replace_identity(&number(1), &changed);
+    writer.commit(staged, vec![()]).unwrap();
+}
+
+/// Stands in the clear in the queue of what ends.
+const DEADLINE: u64 = 0x0123_4567_89ab_cdef;
 
 /// Swaps the first two rows of a table behind the store's back.
 fn swap_rows(store: &Store, table: &str) {
@@ -90,6 +138,38 @@ fn a_row_moved_to_another_key_does_not_open() {
     for refused in refusals {
         assert!(matches!(refused, Some(StoreError::Corrupt { .. })), "{refused:?}");
     }
+}
+
+#[test]
+fn a_row_of_what_was_asked_does_not_open_at_another_key() {
+    let store = Store::new();
+    {
+        let (_reader, mut writer) = store.open();
+        populate(&mut writer, 1..=2);
+    }
+    ask(&store);
+    for table in ["attempts", "otps", "outbox", "virtual_numbers", "history", "days", "duplicates"] {
+        swap_rows(&store, table);
+    }
+    let (reader, writer) = store.open();
+    let otp = |index| reader.keys().otp_row(&party_id("bank"), &request(index));
+    let [pairs, days] = [0, 2].map(|kind| [1, 2, 9].map(|person| rows(&reader, person)[kind]));
+    let agency = rows(&reader, 1)[3];
+    let refused = [
+        pairs
+            .iter()
+            .chain(&[1, 2, 9].map(|person| rows(&reader, person)[1]))
+            .filter(|row| reader.attempts(row).is_err())
+            .count(),
+        [1, 2, 3].iter().filter(|index| writer.stage().otp(&otp(**index)).is_err()).count(),
+        usize::from(reader.deliveries(0, 10).is_err()),
+        [1, 2, 3].iter().filter(|index| reader.virtual_number(&virtual_number(**index)).is_err()).count(),
+        // One of the three may be the list of the number that nobody holds, which no reader opens.
+        usize::from([1, 2].iter().any(|person| reader.history(&number(*person), None, 10).is_err())),
+        [days[0], agency].iter().filter(|row| reader.day_counts(row).is_err()).count(),
+        [days[0], agency].iter().filter(|row| reader.duplicate_counts(row).is_err()).count(),
+    ];
+    assert_eq!(refused, [2, 2, 1, 2, 1, 2, 2]);
 }
 
 #[test]

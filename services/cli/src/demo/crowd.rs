@@ -207,6 +207,9 @@ fn demographics(person: &SyntheticPerson) -> anyhow::Result<Demographics> {
         name: Name::parse(person.name()).with_context(made_up)?,
         date_of_birth: DateOfBirth::new(i16::try_from(year)?, month, day).with_context(made_up)?,
         gender: Gender::from_letter(person.gender()).ok_or_else(|| anyhow!(made_up()))?,
+        phone: None,
+        email: None,
+        address: None,
     })
 }
 

@@ -7,11 +7,11 @@ use anyhow::Context as _;
 use plinth_client::{Administrator, Agency, Connection, RelyingParty, Trust};
 use plinth_identity::dsse::SigningKey;
 use plinth_identity::id::PartyId;
-use plinth_identity::party::{FactorSet, Party, PartyKind, PartyStatus, RelyingPartyPolicy};
+use plinth_identity::party::{FactorSet, Party, PartyKind, PartyStatus, Quotas, RelyingPartyPolicy};
 use plinth_identity::policy::DeduplicationPolicy;
 use plinth_server::Running;
 use plinth_server::clock::SystemClock;
-use plinth_server::config::{DeduplicationSettings, ServeConfig};
+use plinth_server::config::{DeduplicationSettings, EnrolmentQuotas, ServeConfig};
 use plinth_storage::StoreOptions;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
@@ -25,6 +25,9 @@ const RELYING_PARTY: &str = "first-bank";
 const ADMINISTRATORS: [&str; 2] = ["admin-1", "admin-2"];
 /// The licences of a demonstration last a day.
 const LICENCE_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// People that it may ask about on that day: more than there ever are.
+const NUMBERS: u32 = 100_000_000;
 
 /// A running service and the people who deal with it.
 pub(crate) struct House {
@@ -124,7 +127,10 @@ impl House {
             Ok(Party::new(kind, id, name, key, now, until, PartyStatus::Active, policy)?)
         };
         let nothing = RelyingPartyPolicy::default();
-        let everything = RelyingPartyPolicy { factors: FactorSet::ALL, sees_reasons: false };
+        // Half of its questions are wrong on purpose.
+        let quotas = Quotas { numbers_per_day: NUMBERS, failure_percent: 100, ..Quotas::default() };
+        let everything =
+            RelyingPartyPolicy { factors: FactorSet::ALL, quotas, ..RelyingPartyPolicy::default() };
         let agency = party(PartyKind::Agency, AGENCY, "Northern Registry", &self.keys.agency, nothing)?;
         let bank = party(
             PartyKind::RelyingParty,
@@ -175,6 +181,8 @@ impl Keys {
 async fn start(folder: &TempDir, settings: DeduplicationSettings) -> anyhow::Result<Running> {
     let mut config = ServeConfig::new(data(folder), root_key(folder)).on_free_ports();
     config.deduplication = settings;
+    // The second captures are hundreds of duplicates, from one operator at one station.
+    config.quotas = EnrolmentQuotas::none();
     plinth_server::start(config, Arc::new(SystemClock)).await.context("the service did not start")
 }
 

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use plinth_client::{AuthenticationDraft, RelyingParty, SignedRequest, Trust, envelope_from_bytes, verify};
 use plinth_identity::application::FingerSample;
 use plinth_identity::authentication::Verdict;
-use plinth_identity::demographics::{DemographicClaim, Demographics};
+use plinth_identity::demographics::{BirthClaim, DemographicClaim, Demographics, NameClaim, Strategy};
 use plinth_identity::number::IdentityNumber;
 use rayon::prelude::*;
 use tokio::task::JoinSet;
@@ -181,13 +181,14 @@ async fn capture(
 
 fn draft(number: IdentityNumber, attributes: &Demographics, fingers: &[FingerSample]) -> AuthenticationDraft {
     AuthenticationDraft {
-        number,
         claim: DemographicClaim {
-            name: Some(attributes.name.clone()),
-            date_of_birth: Some(attributes.date_of_birth),
+            name: Some(NameClaim { name: attributes.name.clone(), strategy: Strategy::Exact }),
+            birth: Some(BirthClaim::Date(attributes.date_of_birth)),
             gender: Some(attributes.gender),
+            ..DemographicClaim::default()
         },
         fingers: fingers.to_vec(),
         purpose: "opening an account".to_owned(),
+        ..AuthenticationDraft::new(number)
     }
 }

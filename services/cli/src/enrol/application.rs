@@ -6,7 +6,9 @@ use anyhow::{Context as _, anyhow};
 use plinth_biometrics::FingerPosition;
 use plinth_client::EnrolmentDraft;
 use plinth_identity::application::FingerSample;
-use plinth_identity::demographics::{DateOfBirth, Demographics, Gender, Name};
+use plinth_identity::demographics::{
+    Address, AddressFields, DateOfBirth, Demographics, Email, Gender, Name, Phone,
+};
 use plinth_identity::field::FieldViolation;
 use serde::Deserialize;
 
@@ -26,9 +28,27 @@ struct ApplicationFile {
     name: String,
     date_of_birth: String,
     gender: char,
+    phone: Option<String>,
+    email: Option<String>,
+    address: Option<AddressFile>,
     fingers: Vec<FingerFile>,
     station: Option<String>,
     operator: Option<String>,
+}
+
+/// Each part may be left out; house, street or locality there must be.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct AddressFile {
+    care_of: String,
+    house: String,
+    street: String,
+    landmark: String,
+    locality: String,
+    district: String,
+    state: String,
+    postcode: String,
+    country: String,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +89,34 @@ impl ApplicationFile {
             date_of_birth: DateOfBirth::parse(&self.date_of_birth)
                 .map_err(|violation| violation.at("date_of_birth"))?,
             gender: gender.ok_or_else(|| FieldViolation::malformed("gender", "must be F, M or T"))?,
+            phone: parsed(self.phone.as_deref(), "phone", Phone::parse)?,
+            email: parsed(self.email.as_deref(), "email", Email::parse)?,
+            address: parsed(self.address.as_ref(), "address", AddressFile::parse)?,
+        })
+    }
+}
+
+/// What a part of the file says; a violation names the part.
+fn parsed<T: ?Sized, U>(
+    part: Option<&T>,
+    name: &str,
+    parse: impl FnOnce(&T) -> Result<U, FieldViolation>,
+) -> Result<Option<U>, FieldViolation> {
+    part.map(parse).transpose().map_err(|violation| violation.at(name))
+}
+
+impl AddressFile {
+    fn parse(&self) -> Result<Address, FieldViolation> {
+        Address::new(AddressFields {
+            care_of: self.care_of.clone(),
+            house: self.house.clone(),
+            street: self.street.clone(),
+            landmark: self.landmark.clone(),
+            locality: self.locality.clone(),
+            district: self.district.clone(),
+            state: self.state.clone(),
+            postcode: self.postcode.clone(),
+            country: self.country.clone(),
         })
     }
 }
@@ -113,6 +161,30 @@ mod tests {
         assert_eq!(draft.fingers[0].position, FingerPosition::RightThumb);
         assert_eq!(draft.fingers[0].record, b"record");
         assert_eq!((draft.station.as_str(), draft.operator.as_str()), ("", "op-7"));
+    }
+
+    #[test]
+    fn phone_email_and_address_may_be_added() {
+        let draft = reading(ADA).unwrap();
+        assert!(draft.demographics.phone.is_none() && draft.demographics.address.is_none());
+        let added = ADA.replace(
+            "\"operator\"",
+            r#""phone":"+44 20 7946 0000","email":"ada@example.org",
+            "address":{"house":"12","street":"St James's Square","locality":"London"},"operator""#,
+        );
+        let draft = reading(&added).unwrap();
+        assert_eq!(draft.demographics.phone.unwrap().as_str(), "+442079460000");
+        assert_eq!(draft.demographics.email.unwrap().as_str(), "ada@example.org");
+        assert_eq!(draft.demographics.address.unwrap().fields().locality, "London");
+        for (from, to, named) in [
+            ("+44 20 7946 0000", "020 7946", "phone"),
+            ("ada@example.org", "ada", "email"),
+            ("locality", "town", "town"),
+            ("\"house\":\"12\",\"street\":\"St James's Square\",\"locality\"", "\"state\"", "address"),
+        ] {
+            let text = complaint(&added.replace(from, to));
+            assert!(text.contains(named), "{from} -> {to}: {text}");
+        }
     }
 
     #[test]

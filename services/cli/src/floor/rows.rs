@@ -3,15 +3,17 @@
 use plinth_biometrics::FingerPosition;
 use plinth_biometrics::synthetic::SyntheticPerson;
 use plinth_identity::application::{FingerSample, Fingers};
+use plinth_identity::attempts::{Attempts, DayCounts, DuplicateCounts};
 use plinth_identity::authentication::Verdict;
 use plinth_identity::demographics::{DateOfBirth, Demographics, Gender, Name};
 use plinth_identity::gallery::{FeatureRow, GalleryEntry, Holder};
+use plinth_identity::history::{HistoryEntry, HistoryEvent};
 use plinth_identity::id::{
     DeploymentId, LogPosition, Nonce, PartyId, RelyingPartyToken, RequestDigest, RequestId,
 };
-use plinth_identity::identity_record::{IdentityRecord, LifecycleStatus};
+use plinth_identity::identity_record::{IdentityRecord, LifecycleStatus, Locks};
 use plinth_identity::number::IdentityNumber;
-use plinth_identity::party::PartyKind;
+use plinth_identity::party::{Factor, FactorSet, PartyKind};
 use plinth_identity::statement::{
     AuthenticationStatement, EnrolmentOutcome, EnrolmentStatement, StatementHeader, leaf_hash,
 };
@@ -30,9 +32,10 @@ const PERSON: (u64, u64) = (1, 1);
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Decision {
-    /// A yes: the answer, the nonce and the log leaf.
+    /// A yes: the answer, the nonce and the log leaf, the counters, and the person's history.
     Authentication,
-    /// A new person with ten fingers: the same, the record, and the gallery with its index.
+    /// A new person with ten fingers: the answer, the nonce and the log leaf, the counters, the record, and the gallery with
+    /// its index.
     Enrolment,
 }
 
@@ -81,8 +84,8 @@ impl Rows {
     /// Rows and index entries that one decision adds; the head row, which every commit rewrites, is not counted.
     pub(crate) fn keys(&self) -> usize {
         match self.decision {
-            Decision::Authentication => 3,
-            Decision::Enrolment => 8 + self.person.tokens,
+            Decision::Authentication => 9,
+            Decision::Enrolment => 12 + self.person.tokens,
         }
     }
 
@@ -101,8 +104,10 @@ impl Rows {
             verdict: Verdict::Yes,
             reason: None,
             token: Some(RelyingPartyToken::from_bytes(self.random.random())),
+            buffered: false,
             header: header.clone(),
         });
+        self.counters(staged, &header);
         let request = RequestId::random(&mut self.random);
         self.decided(
             staged,
@@ -137,6 +142,9 @@ impl Rows {
             enrolled_at: at,
             agency: self.party.clone(),
             fingers: 10,
+            locks: Locks::default(),
+            totp: None,
+            virtual_number: None,
         };
         staged.put_identity(&number, &record);
         let originals = GalleryEntry { sequence, fingers: self.person.samples.clone() };
@@ -144,10 +152,33 @@ impl Rows {
         staged.put_gallery(sequence, &originals, &self.person.features, &tokens);
         staged.put_holder(sequence, &Holder::Number(number));
         staged.put_enrolment(&self.party, position, &EnrolmentEntry { request_id, at });
+        // Those of the agency, the station and the operator.
+        for _ in 0..3 {
+            staged.put_duplicate_counts(&self.random.random(), &DuplicateCounts::default());
+        }
         self.decided(staged, &header, request_id, StatementKind::Enrolment, PartyKind::Agency, statement);
     }
 
-    /// What every decision stores: the answer, the nonce and the log leaf.
+    /// What a verdict counts: the person's attempts, here and in all, and the relying party's day; and the person's history.
+    fn counters(&mut self, staged: &mut Staged, header: &StatementHeader) {
+        for _ in 0..2 {
+            staged.put_attempts(&self.random.random(), &Attempts::default());
+        }
+        staged.put_day_counts(&self.random.random(), &DayCounts::default());
+        let entry = HistoryEntry {
+            at: header.decided_at,
+            party: self.party.clone(),
+            event: HistoryEvent::Authentication,
+            factors: FactorSet::EMPTY.with(Factor::Fingerprint),
+            purpose: "opening an account".to_owned(),
+            verdict: Verdict::Yes,
+            reason: None,
+        };
+        let number = IdentityNumber::draw(&mut self.random);
+        staged.put_history(&number.digits(), header.log_position, &entry);
+    }
+
+    /// What every decision stores: the answer, the nonce and the log leaf, and when they are to be reclaimed.
     fn decided(
         &mut self,
         staged: &mut Staged,
@@ -162,8 +193,13 @@ impl Rows {
         staged.append_leaf(&leaf_hash(kind.payload_type(), &statement));
         let answer = StoredAnswer { digest, kind, statement, not_after, case: None, latest: None };
         staged.put_answer(party_kind, &self.party, &request, &answer);
+        if self.decision == Decision::Authentication {
+            // The answers to enrolments stay: their agency's list names them.
+            staged.expire_answer(party_kind, &self.party, &request, not_after);
+        }
         let nonce = Nonce::random(&mut self.random);
         staged.put_nonce(party_kind, &self.party, &nonce, &NonceUse { digest, not_after });
+        staged.expire_nonce(party_kind, &self.party, &nonce, not_after);
     }
 
     fn header(&mut self, log_position: LogPosition) -> StatementHeader {
@@ -200,6 +236,9 @@ impl Person {
             name: Name::parse(synthetic.name())?,
             date_of_birth: DateOfBirth::parse("1985-12-10")?,
             gender: Gender::Female,
+            phone: None,
+            email: None,
+            address: None,
         };
         Ok(Self { demographics, samples: fingers.samples().to_vec(), features, tokens })
     }

@@ -184,6 +184,14 @@ impl SigningKey {
         let signature = self.0.sign(&super::pae(payload_type, &payload)).to_bytes();
         Envelope::new(payload_type.to_owned(), payload, Some(self.public().key_id()), signature)
     }
+
+    /// The bare signature (RFC 8032) over bytes that are no envelope, where another specification says which: the
+    /// Standard Webhooks one. Only a key that signs nothing else may be used, so that no such bytes can ever be taken
+    /// for a statement.
+    #[must_use]
+    pub fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
+    }
 }
 
 impl fmt::Debug for SigningKey {

@@ -5,7 +5,6 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
 use super::KeyRing;
-use crate::number::IdentityNumber;
 
 /// Bytes that sealing adds.
 pub const SEAL_OVERHEAD: usize = HEADER + TAG;
@@ -24,10 +23,10 @@ pub struct Place<'a> {
     pub key: &'a [u8],
     /// The version of the table's rows.
     pub version: u8,
-    /// For rows with a person's attributes, their number: the row's key is then derived from the number too,
-    /// so that the row can be opened only by someone who knows whose it is. None for rows that the service
-    /// must read in bulk.
-    pub number: Option<&'a IdentityNumber>,
+    /// For rows with a person's attributes, the digits of the number or virtual number by which they are
+    /// found: the row's key is then derived from them too, so that the row can be opened only by someone who
+    /// knows whose it is. None for rows that the service must read in bulk.
+    pub secret: Option<&'a [u8]>,
 }
 
 /// Why a sealed row does not open.
@@ -87,13 +86,14 @@ pub(super) fn open(
         .map_err(|_| SealError::Refused)
 }
 
-/// The cipher of a place: its key is the keyed hash of the place, under one key for rows of a number and
-/// another for the rest.
+/// The cipher of a place: its key is the keyed hash of the place, under one key for rows with a secret and
+/// another for the rest. The secret's digits are ASCII and the length behind them begins with a zero, so that
+/// secrets of different lengths do not meet.
 fn cipher(ring: &KeyRing, place: &Place<'_>) -> XChaCha20Poly1305 {
-    let mut hasher = match place.number {
-        Some(number) => {
+    let mut hasher = match place.secret {
+        Some(digits) => {
             let mut hasher = blake3::Hasher::new_keyed(&ring.identity_seals);
-            hasher.update(&number.digits());
+            hasher.update(digits);
             hasher
         }
         None => blake3::Hasher::new_keyed(&ring.row_seals),
@@ -136,8 +136,8 @@ mod tests {
         KeyRing::derive(&root, DeploymentId::from_bytes([deployment; 16]))
     }
 
-    fn place<'a>(key: &'a [u8], number: Option<&'a IdentityNumber>) -> Place<'a> {
-        Place { table: "people", key, version: 1, number }
+    fn place<'a>(key: &'a [u8], secret: Option<&'a [u8]>) -> Place<'a> {
+        Place { table: "people", key, version: 1, secret }
     }
 
     #[test]
@@ -150,13 +150,15 @@ mod tests {
         // What follows is ciphertext and tag: pinned, so that a change of key derivation cannot pass unseen.
         let pinned = data_encoding::HEXLOWER.encode(&sealed[29..]);
         assert_eq!(pinned, "bff5c78ceccbd90c976c32614cc58a67eb81b6");
+        let sealed = ring(1, 1).seal(&place(b"k", Some(b"234567890124")), b"abc", [9; 24]);
+        let pinned = data_encoding::HEXLOWER.encode(&sealed[29..]);
+        assert_eq!(pinned, "@@@@");
     }
 
     #[test]
     fn a_row_opens_at_its_own_place_only() {
-        let (mine, other) = (ring(1, 1), IdentityNumber::draw(&mut StdRng::seed_from_u64(2)));
-        let number = IdentityNumber::draw(&mut StdRng::seed_from_u64(1));
-        let own = place(b"key", Some(&number));
+        let mine = ring(1, 1);
+        let own = place(b"key", Some(b"234567890124"));
         let sealed = mine.seal(&own, b"Ada", [0; 24]);
         assert_eq!(mine.open(&own, &sealed).unwrap().as_slice(), b"Ada");
         for elsewhere in [
@@ -164,8 +166,9 @@ mod tests {
             Place { key: b"kez", ..own },
             Place { table: "peoplek", key: b"ey", ..own },
             Place { version: 2, ..own },
-            Place { number: None, ..own },
-            Place { number: Some(&other), ..own },
+            Place { secret: None, ..own },
+            Place { secret: Some(b"234567890125"), ..own },
+            Place { secret: Some(b"2345678901240000"), ..own },
         ] {
             assert_eq!(mine.open(&elsewhere, &sealed).err(), Some(SealError::Refused));
         }

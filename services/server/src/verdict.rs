@@ -1,0 +1,245 @@
+//! One person against what was presented for them: compared beside the event loop, settled by the committer.
+//!
+//! Everything that asks whether a person is who they say comes through here: authentications, requests for attributes,
+//! and what people do about their own number. So budgets, one-time codes, locks and history are the same for all three,
+//! and an unknown number costs what a known one costs: the same reads, the same comparison, the same rows written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use plinth_identity::attempts::Attempts;
+use plinth_identity::authentication::{CodeFinding, Decision, Findings, Subject, Verdict, conclude, judge};
+use plinth_identity::evidence::{CodeClaim, Evidence};
+use plinth_identity::history::{HistoryEntry, HistoryEvent};
+use plinth_identity::id::{LogPosition, PartyId, RelyingPartyToken};
+use plinth_identity::identity_record::IdentityRecord;
+use plinth_identity::number::{Identifier, IdentityNumber};
+use plinth_identity::party::{Party, PartyKind, TokenKind};
+use plinth_identity::reason::Reason;
+use plinth_identity::virtual_number::{VirtualNumberKind, VirtualNumberState};
+use plinth_storage::SubjectRow;
+use zeroize::Zeroizing;
+
+use crate::budget::PartyDay;
+use crate::core::Core;
+use crate::refusal::Refusal;
+use crate::registrar::{Sitting, Touched};
+
+/// Whom a request is about, as far as the service counts and keeps anything of them.
+pub(crate) struct Person {
+    /// The digits under which counters and history are kept: the number's, or those that nobody holds.
+    digits: Zeroizing<Vec<u8>>,
+    /// Where failed attempts at one relying party are counted.
+    pub(crate) pair: [u8; 16],
+    /// Where failed attempts anywhere are counted.
+    pub(crate) row: [u8; 16],
+    /// The holder's number, if somebody holds it.
+    pub(crate) number: Option<IdentityNumber>,
+}
+
+impl Person {
+    pub(crate) fn of(
+        core: &Core,
+        party: &PartyId,
+        identifier: &Identifier,
+        number: Option<IdentityNumber>,
+    ) -> Self {
+        let digits = match &number {
+            Some(number) => Zeroizing::new(number.digits().to_vec()),
+            None => Zeroizing::new(identifier.digits().to_vec()),
+        };
+        let keys = core.keys();
+        let (pair, row) = (keys.attempts_row(&digits, Some(party)), keys.attempts_row(&digits, None));
+        Self { digits, pair, row, number }
+    }
+
+    /// Keeps what was done, for the person's own eyes. Of a number that nobody holds one row is written over and over:
+    /// the same work, and nothing that grows.
+    pub(crate) fn remember(&self, sitting: &mut Sitting<'_>, entry: &HistoryEntry) {
+        let position = match self.number {
+            Some(_) => sitting.staged.next_log_position(),
+            None => LogPosition::new(0),
+        };
+        sitting.staged.put_history(&self.digits, position, entry);
+    }
+}
+
+/// What a request presents for a person.
+pub(crate) struct Presented {
+    pub(crate) party: PartyId,
+    pub(crate) identifier: Identifier,
+    pub(crate) evidence: Evidence,
+    pub(crate) purpose: String,
+}
+
+/// What a comparison found out, and what the committer needs to settle it.
+pub(crate) struct Judged {
+    pub(crate) presented: Presented,
+    pub(crate) person: Person,
+    pub(crate) findings: Findings,
+    /// The record of the holder of the number. Nobody's, if nobody holds it.
+    pub(crate) record: Option<IdentityRecord>,
+    token: Option<RelyingPartyToken>,
+    /// Every commit up to this one was seen.
+    read_at: u64,
+}
+
+impl Judged {
+    /// Whether the person's record has changed since it was read: locks and revocations count from their commit on.
+    pub(crate) fn is_stale(&self, touched: &Touched) -> bool {
+        touched.since(&self.person.row, self.read_at)
+    }
+}
+
+/// What the committer made of it.
+pub(crate) struct Settled {
+    pub(crate) decision: Decision,
+    /// The relying party as it is now.
+    pub(crate) party: Arc<Party>,
+}
+
+impl Settled {
+    /// The reason as this relying party may learn it.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        self.decision.disclosed(&self.party.policy)
+    }
+
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.decision.verdict
+    }
+
+    /// The pseudonym of the person at this relying party, in a yes, if its policy gives it one.
+    pub(crate) fn token(&self, judged: &Judged) -> Option<RelyingPartyToken> {
+        let pairwise = matches!(self.party.policy.token, TokenKind::Pairwise);
+        judged.token.filter(|_| pairwise && self.verdict() == Verdict::Yes)
+    }
+}
+
+/// Compares what was presented with the record of the holder, or with the person who stands in when nobody holds the
+/// number. Either way one record and one features row are fetched, opened and compared with everything that was sent.
+pub(crate) fn compare(core: &Core, presented: Presented, stand: Stand) -> Result<Judged, Refusal> {
+    let Presented { party, identifier, evidence, .. } = &presented;
+    let (now, read_at) = (core.now()?, core.reader.head().commits);
+    let features = match &evidence.fingers {
+        Some(fingers) => fingers.features()?,
+        None => Vec::new(),
+    };
+    let found = match (stand, identifier) {
+        (Stand::Nobody, Identifier::Number(number)) if core.reader.identity(number)?.is_none() => None,
+        _ => core.reader.subject(identifier)?,
+    };
+    let (findings, number, record) = match found {
+        Some(SubjectRow { record, features: row, present, virtual_row, number }) => {
+            let subject = Subject { record, fingers: row.fingers };
+            let mut findings = judge(evidence, &features, &subject, present, &core.authentication, now);
+            findings.number_use = matches!(identifier, Identifier::Number(_));
+            findings.virtual_refusal = virtual_row.and_then(|row| row.refusal(now));
+            (findings, number, Some(subject.record).filter(|_| present))
+        }
+        // Only in a deployment without a single person is there nobody to stand in.
+        None => (Findings::of_nobody(), None, None),
+    };
+    let person = Person::of(core, party, identifier, number);
+    let whose = match identifier {
+        Identifier::Number(number) => Some(*number),
+        Identifier::Virtual(_) => number,
+    };
+    let token = whose.map(|number| core.keys().relying_party_token(&number, party));
+    Ok(Judged { presented, person, findings, record, token, read_at })
+}
+
+/// Whether somebody stands in for a number that nobody holds. Always, but in the control of the timing trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stand {
+    Decoy,
+    Nobody,
+}
+
+/// Settles a comparison: one-time code, budgets and locks as they are at this moment, then the decision, then every
+/// counter and the history, all in the commit that makes the decision durable.
+///
+/// # Errors
+/// A refusal stages nothing: a wait, or a limit of the relying party.
+pub(crate) fn settle(
+    sitting: &mut Sitting<'_>,
+    judged: &Judged,
+    event: HistoryEvent,
+) -> Result<Settled, Refusal> {
+    let now = sitting.now;
+    let party = sitting.party(PartyKind::RelyingParty, &judged.presented.party)?;
+    let rules = sitting.rules.attempts;
+    let mut pair = sitting.staged.attempts(&judged.person.pair)?;
+    let mut everywhere = sitting.staged.attempts(&judged.person.row)?;
+    if let Some(until) = pair.waiting(now) {
+        let after = Duration::from_millis(until.since(now));
+        return Err(Refusal::limit(Reason::TooManyAttempts, "consecutive_failures", after));
+    }
+    let mut day = PartyDay::open(sitting, &party)?;
+
+    let mut findings = judged.findings.clone();
+    let virtual_row = match &judged.presented.identifier {
+        Identifier::Virtual(number) => sitting.staged.virtual_number(number)?.map(|row| (*number, row)),
+        Identifier::Number(_) => None,
+    };
+    // Of two uses of a one-time number in one batch, the second finds it used.
+    if let Some((_, row)) = &virtual_row {
+        findings.virtual_refusal = row.refusal(now);
+    }
+    let code = check_code(sitting, judged, &mut everywhere)?;
+    let disabled =
+        pair.fingers_disabled(rules.pair_fingers) || everywhere.fingers_disabled(rules.person_fingers);
+    let decision = conclude(&findings, code, disabled, &party.policy);
+
+    let yes = decision.verdict == Verdict::Yes;
+    let Presented { evidence, purpose, .. } = &judged.presented;
+    let with_fingers = evidence.fingers.is_some();
+    Attempts::settle(&mut pair, &mut everywhere, yes, with_fingers, evidence.has_code(), now, &rules);
+    day.count(!yes, pair.first_today(now));
+    day.close(sitting);
+    sitting.staged.put_attempts(&judged.person.pair, &pair);
+    sitting.staged.put_attempts(&judged.person.row, &everywhere);
+    if let Some((number, mut row)) =
+        virtual_row.filter(|(_, row)| yes && row.kind == VirtualNumberKind::OneTime)
+    {
+        row.state = VirtualNumberState::Used;
+        sitting.staged.put_virtual_number(&number, &row);
+    }
+    judged.person.remember(
+        sitting,
+        &HistoryEntry {
+            at: now,
+            party: party.id.clone(),
+            event,
+            factors: evidence.declared,
+            purpose: purpose.clone(),
+            verdict: decision.verdict,
+            reason: decision.reason,
+        },
+    );
+    Ok(Settled { decision, party })
+}
+
+/// Looks the one-time code up and uses it up: once, by this relying party, for this person.
+fn check_code(
+    sitting: &mut Sitting<'_>,
+    judged: &Judged,
+    everywhere: &mut Attempts,
+) -> Result<CodeFinding, Refusal> {
+    let Presented { party, evidence, .. } = &judged.presented;
+    match &evidence.code {
+        None => Ok(CodeFinding::NotSent),
+        Some(CodeClaim::Totp(_)) => {
+            let fresh = judged.findings.totp.is_some_and(|step| everywhere.use_totp(step));
+            Ok(if fresh { CodeFinding::Right } else { CodeFinding::Wrong })
+        }
+        Some(CodeClaim::Delivered { transaction, code }) => {
+            let key = sitting.reader.keys().otp_row(party, transaction);
+            let Some(mut row) = sitting.staged.otp(&key)? else {
+                return Ok(CodeFinding::OtherTransaction);
+            };
+            let finding = row.check(&judged.person.row, code, sitting.now);
+            sitting.staged.put_otp(&key, &row, row.expires_at);
+            Ok(finding)
+        }
+    }
+}
