@@ -37,10 +37,9 @@ async fn a_finger_of_the_person_is_a_yes_and_of_someone_else_a_no() {
     let bank = world.relying_party("bank", true).await;
     for (person, capture, expected) in [(1, 2, Verdict::Yes), (2, 2, Verdict::No)] {
         let draft = AuthenticationDraft {
-            number,
-            claim: DemographicClaim::default(),
             fingers: samples(person, capture, &fingers(3)),
             purpose: "pension".to_owned(),
+            ..AuthenticationDraft::new(number)
         };
         let answer = bank.authenticate(&bank.request(draft, world.now()).unwrap()).await.unwrap();
         assert_eq!(answer.statement.verdict, expected);
@@ -61,9 +60,10 @@ async fn every_demographic_factor_counts_and_all_must_hold() {
     let number = enrol(&world, 1, "Zoë Müller-Ångström").await;
     let bank = world.relying_party("bank", false).await;
     let claim = |name: Option<&str>, born: Option<&str>, gender: Option<Gender>| DemographicClaim {
-        name: name.map(|name| Name::parse(name).unwrap()),
-        date_of_birth: born.map(|born| DateOfBirth::parse(born).unwrap()),
+        name: name.map(|name| Name::parse(name).unwrap().into()),
+        birth: born.map(|born| DateOfBirth::parse(born).unwrap().into()),
         gender,
+        ..DemographicClaim::default()
     };
     let cases = [
         (claim(Some("zoë müller-ångström"), None, None), Verdict::Yes),
@@ -74,7 +74,8 @@ async fn every_demographic_factor_counts_and_all_must_hold() {
         (claim(Some("zoë müller-ångström"), Some("1990-04-17"), Some(Gender::Male)), Verdict::No),
     ];
     for (index, (claim, expected)) in cases.into_iter().enumerate() {
-        let draft = AuthenticationDraft { number, claim, fingers: Vec::new(), purpose: "test".to_owned() };
+        let draft =
+            AuthenticationDraft { claim, purpose: "test".to_owned(), ..AuthenticationDraft::new(number) };
         let answer = bank.authenticate(&bank.request(draft, world.now()).unwrap()).await.unwrap();
         assert_eq!(answer.statement.verdict, expected, "case {index}");
     }

@@ -25,7 +25,7 @@ Examples:
   echo 234567890124 | plinth authenticate --finger right-thumb=./thumb.iso --relying-party bank --key ./bank.pem
   plinth authenticate --number 234567890124 --name 'Ada Lovelace' --date-of-birth 1985-12-10 \\
     --relying-party bank --key ./bank.pem --save ./evidence
-  plinth authenticate --virtual-number 2345678901234560 --otp 123456 --transaction ID \\
+  plinth authenticate --virtual-number 2345678901234565 --otp 123456 --transaction ID \\
     --relying-party bank --key ./bank.pem
 
 The same call with another tool, and its answer checked:
@@ -79,6 +79,9 @@ fn print(statement: &AuthenticationStatement) {
     }
     if let Some(token) = &statement.token {
         println!("person       {}", HEXLOWER.encode(token.as_bytes()));
+    }
+    if statement.buffered {
+        println!("captured     offline");
     }
     println!("decided at   {}", statement.header.decided_at);
     println!("logged at    {}", statement.header.log_position);

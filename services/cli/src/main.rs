@@ -29,6 +29,7 @@ mod policy;
 mod reasons;
 mod resident;
 mod restore;
+mod sandbox;
 mod serve;
 mod shown;
 mod table;

@@ -36,11 +36,11 @@ Example:
 pub(crate) enum RelyingPartyCommand {
     /// Register a relying party with its public key, and what it may ask.
     #[command(after_long_help = "\
-Example:
-  plinth relying-party add bank --name 'First Bank' --public-key ./bank.pem.pub --factors fingerprint,name,otp \\
-    --numbers-per-day 5000 --networks 10.1.0.0/16 --admin-key ./admins/admin-1.pem
-  plinth relying-party add desk --name 'Residents Desk' --public-key ./desk.pem.pub --factors fingerprint,otp \\
-    --resident-agent --sees-reasons --admin-key ./admins/admin-1.pem")]
+Examples:
+  plinth relying-party add bank --name 'First Bank' --public-key ./bank.pem.pub \\
+    --factors fingerprint,name,otp --networks 10.1.0.0/16 --admin-key ./admins/admin-1.pem
+  plinth relying-party add desk --name 'Residents Desk' --public-key ./desk.pem.pub \\
+    --factors fingerprint,otp --resident-agent --sees-reasons --admin-key ./admins/admin-1.pem")]
     Add(Box<RelyingPartyRegistration>),
     /// Change what a relying party may ask, its name or its licence, from its next request on.
     ///
@@ -48,10 +48,12 @@ Example:
     /// changes, and whether it is suspended or revoked does not either.
     #[command(after_long_help = "\
 Examples:
-  plinth relying-party amend bank --factors fingerprint,name,otp --mandatory otp --admin-key ./admins/admin-1.pem
+  plinth relying-party amend bank --factors fingerprint,name,otp --mandatory otp \\
+    --admin-key ./admins/admin-1.pem
   plinth relying-party amend bank --attributes name,address --encryption-key ./bank-reading.key.pub \\
     --admin-key ./admins/admin-1.pem
-  plinth relying-party amend bank --valid-days 365 --partial-matching=false --admin-key ./admins/admin-1.pem")]
+  plinth relying-party amend bank --valid-days 365 --partial-matching=false \\
+    --admin-key ./admins/admin-1.pem")]
     Amend(Box<Amendment>),
     #[command(flatten)]
     Manage(ManageCommand),

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use plinth_server::Running;
 use plinth_server::clock::SystemClock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::config::{self, Settings};
+use crate::sandbox::{self, Sandbox};
 
 /// How often the running service is asked whether a commit has failed.
 const WATCH: Duration = Duration::from_millis(100);
@@ -30,6 +31,7 @@ const WATCH: Duration = Duration::from_millis(100);
 Examples:
   plinth serve --data ./data --root-key ./root.key
   plinth serve --config /etc/plinth.toml --log json
+  plinth serve --sandbox
 
 A configuration file, every key but the first two optional:
   data = \"/var/lib/plinth\"
@@ -52,19 +54,49 @@ pub(crate) struct Args {
     /// Write the line that says where the service listens to this file too, once it is up.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// Serve ten made-up people, for whoever writes a program that calls the service [default DIR: ./plinth-sandbox].
+    ///
+    /// Makes DIR if it is absent or empty: a deployment, its parties with all their keys, the people with their fingers,
+    /// and the answers that calls must get. DIR/README.md says what is there. On this machine only, and not for real people.
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        default_missing_value = sandbox::FOLDER,
+        conflicts_with_all = ["data", "root_key", "config"]
+    )]
+    sandbox: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = config::load(args.config.as_deref(), &args.settings)?;
+    let sandbox = args.sandbox.as_deref().map(Sandbox::at).transpose()?;
+    let config = match &sandbox {
+        None => config::load(args.config.as_deref(), &args.settings)?,
+        Some(sandbox) => sandbox.config(&args.settings)?,
+    };
+    let opened = sandbox.as_ref().map(Sandbox::open).transpose()?;
     // Caught from the first moment, so that a stop during recovery is not lost.
     let mut stop = Stop::new()?;
     let running = tokio::select! {
         running = plinth_server::start(config, Arc::new(SystemClock)) => running?,
         () = stop.asked() => return Ok(ExitCode::SUCCESS),
     };
+    if let Some(opened) = &opened {
+        let furnished = tokio::select! {
+            furnished = Box::pin(opened.furnish(&running)) => furnished,
+            () = stop.asked() => Err(anyhow!("stopped before the sandbox was ready")),
+        };
+        if let Err(error) = furnished {
+            running.stop().await;
+            return Err(error);
+        }
+    }
     announce(&running, args.ready_file.as_deref())?;
+    if let Some(sandbox) = &sandbox {
+        sandbox.say_what_next();
+    }
     let code = tokio::select! {
         () = stop.asked() => {
             info!("draining");

@@ -66,7 +66,7 @@ pub use party::{
 pub use policy::{AuthenticationPolicy, DeduplicationPolicy, EnrolmentDecision};
 pub use reason::{Reason, Who};
 pub use request::{Freshness, RequestHeader};
-pub use sealing::{EncryptionKey, SealedAttributes};
+pub use sealing::{EncryptionKey, SealedAttributes, SealingError};
 pub use statement::{
     AuthenticationStatement, EnrolmentOutcome, EnrolmentStatement, OtpStatement, PersonStatement,
     RegistryChange, RegistryStatement, ResidentOutcome, ResidentStatement, ServiceInfo, ServiceLimits,

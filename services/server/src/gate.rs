@@ -125,10 +125,9 @@ fn welcome(core: &Core, origin: Origin, now: Timestamp, admitted: Admitted) -> R
     let Admitted { party, .. } = &admitted;
     party.standing(now)?;
     if party.kind == PartyKind::RelyingParty {
-        let networks = &party.policy.networks;
-        let inside = |address: &IpAddr| networks.iter().any(|network| network.contains(address));
         // A connection whose address is unknown is in no network.
-        if !networks.is_empty() && !origin.as_ref().is_some_and(inside) {
+        let allowed = origin.map_or(party.policy.networks.is_empty(), |at| party.policy.allows_address(at));
+        if !allowed {
             return Err(Refusal::of(Reason::Channel));
         }
         core.rates.admit(party)?;

@@ -89,6 +89,7 @@ impl Bench {
                 name: NAME.to_owned(),
                 date_of_birth: "1990-04-17".to_owned(),
                 gender: Gender::Female.into(),
+                ..Demographics::default()
             }),
             fingers: hand(2),
             station: "station-1".to_owned(),
@@ -104,6 +105,7 @@ impl Bench {
             claim: Some(DemographicClaim { name: Some(NAME.to_owned()), ..DemographicClaim::default() }),
             fingers: Vec::new(),
             declared: vec![Factor::Name.into()],
+            ..AuthenticationRequest::default()
         }
     }
 

@@ -158,6 +158,7 @@ async fn after_twenty_failed_fingers_one_party_takes_no_more_and_the_others_do()
     let disabled = no(Reason::BiometricsLocked);
     assert_eq!(disabled.1.unwrap().code(), 330);
     assert_eq!(town.told(&hostile, by_fingers(resident.number, hand(1))).await, disabled);
+    town.wait(HOUR_MS);
     assert_eq!(town.told(&hostile, by_name(resident.number, NAME)).await, YES, "other factors go on");
     assert_eq!(town.told(&hostile, by_fingers(resident.number, hand(1))).await, disabled, "for life");
     assert_eq!(town.told(&bank, by_fingers(resident.number, hand(1))).await, YES);

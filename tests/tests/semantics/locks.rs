@@ -25,6 +25,10 @@ async fn a_locked_number_is_331_while_its_virtual_number_works_and_its_holder_ca
     assert_eq!(locked, no(Reason::NumberLocked));
     assert_eq!(locked.1.unwrap().code(), 331);
     assert_eq!(town.told(&bank, by_name(alias, NAME)).await, YES);
+    let code = town.code(&bank, alias, 1).await;
+    assert_eq!(town.told(&bank, by_code(resident.number, code)).await, locked);
+    let code = town.code(&bank, alias, 1).await;
+    assert_eq!(town.told(&bank, by_code(alias, code)).await, YES);
 
     town.world.restart().await;
     let (bank, office) = (town.party_again("bank").await, town.party_again("office").await);

@@ -17,4 +17,5 @@ mod person_data;
 mod replay;
 mod silence;
 mod town;
+mod unaskable;
 mod virtual_numbers;

@@ -135,7 +135,9 @@ impl Resident {
                 let before = self.virtual_number.replace(Virtual { number, kind, expires_at });
                 self.revoked = before.map(|before| before.number);
             }
-            (Preparation::Authenticator, Some(ResidentOutcome::Totp { uri })) => self.authenticator = Some(uri),
+            (Preparation::Authenticator, Some(ResidentOutcome::Totp { uri })) => {
+                self.authenticator = Some(uri)
+            }
             (Preparation::LockNumber | Preparation::LockFingers, Some(ResidentOutcome::Locks(_))) => {}
             _ => bail!("the service did something else than what was to be prepared"),
         }

@@ -121,7 +121,10 @@ impl Desk {
 
 fn bank(encryption_key: [u8; 32]) -> RelyingPartyPolicy {
     RelyingPartyPolicy {
-        factors: FactorSet::ALL.iter().filter(|factor| !matches!(factor, Factor::Iris | Factor::Face)).collect(),
+        factors: FactorSet::ALL
+            .iter()
+            .filter(|factor| !matches!(factor, Factor::Iris | Factor::Face))
+            .collect(),
         partial_matching: true,
         full_address: true,
         attributes: AttributeSet::ALL,

@@ -217,7 +217,11 @@ impl Person {
         FingerPosition::ALL.into_iter().map(|position| self.second_capture(&body, position)).collect()
     }
 
-    fn second_capture(&self, body: &SyntheticPerson, position: FingerPosition) -> anyhow::Result<FingerSample> {
+    fn second_capture(
+        &self,
+        body: &SyntheticPerson,
+        position: FingerPosition,
+    ) -> anyhow::Result<FingerSample> {
         let needed = llr_at_fmr(AuthenticationPolicy::default().fmr);
         let enrolled = features(&touch(body, position, 0))?;
         for capture in 1..=TOUCHES {
@@ -280,7 +284,8 @@ pub(crate) fn people_markdown() -> String {
         "| | Name | Born | Gender | Phone | E-mail | Address | What is special |\n|---|---|---|---|---|---|---|---|\n",
     );
     for person in &PEOPLE {
-        let address: Vec<&str> = person.address.iter().flatten().copied().filter(|line| !line.is_empty()).collect();
+        let address: Vec<&str> =
+            person.address.iter().flatten().copied().filter(|line| !line.is_empty()).collect();
         let cells = [
             person.id.to_owned(),
             person.name.to_owned(),
