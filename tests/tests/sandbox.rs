@@ -460,7 +460,7 @@ fn delivered(file: &Path) -> String {
 
 /// Six digits, any but these.
 fn other(code: &str) -> String {
-    code.chars().map(|digit| if digit == '9' { '0' } else { char::from(digit as u8 + 1) }).collect()
+    code.bytes().map(|digit| char::from(if digit == b'9' { b'0' } else { digit + 1 })).collect()
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {

@@ -42,8 +42,8 @@ impl Sandbox {
     /// If it holds something else.
     pub(crate) fn at(folder: &Path) -> anyhow::Result<Self> {
         let cannot = || format!("cannot use {}", folder.display());
-        // Whatever is written down must hold wherever it is read.
-        let absolute = std::path::absolute(folder).with_context(cannot)?;
+        // Whatever is written down must hold wherever it is read; and without a slash at the end.
+        let absolute: PathBuf = std::path::absolute(folder).with_context(cannot)?.components().collect();
         let is_new = match std::fs::read_dir(&absolute) {
             Ok(mut entries) => entries.next().is_none(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,

@@ -1,6 +1,6 @@
 //! One-time codes on their way to people.
 //!
-//! A code is committed with its row of the outbox; the [`Courier`] reads the rows, hands each to the sender of its
+//! A code is committed with its row of the outbox; the courier reads the rows, hands each to the sender of its
 //! channel, and has the row removed once the sender has taken it. After a crash in between the same delivery is sent
 //! again under the same id, by which the receiver knows it.
 //!

@@ -17,7 +17,7 @@ use plinth_identity::virtual_number::VirtualNumberKind;
 /// Names the fingers of everybody in every sandbox.
 const SEED: u64 = 2026;
 
-/// Touches of one finger that are tried for a second capture. Nine in ten serve.
+/// Touches of one finger that are tried for a second capture. Most of them serve.
 const TOUCHES: u32 = 64;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
