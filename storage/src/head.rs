@@ -6,7 +6,7 @@ use plinth_identity::time::Timestamp;
 use crate::fields::{FieldReader, FieldWriter};
 
 const FORMAT: u8 = 2;
-/// Written by format 1 of the store: without the last three fields.
+/// Written by format 1 of the store: without the last four fields.
 const OLDEST: u8 = 1;
 
 /// Where the store stands: written in the same batch as the rows that it counts.
@@ -30,8 +30,11 @@ pub struct Head {
     /// an earlier time has been set back.
     pub latest: Timestamp,
     /// Every request whose deadline is before this moment must be refused: the nonce that would tell that it was answered
-    /// already may be gone ([`crate::Staged::reclaim`]). Never moves back; 0 until something is reclaimed.
+    /// already may be gone ([`crate::Staged::reclaim`]). 0 until something is reclaimed; moves back only with `floor`.
     pub reclaimed: Timestamp,
+    /// Every request that was issued before this moment must be refused: an operator has accepted a clock that was set
+    /// back ([`crate::Staged::accept_time`]), and what was answered before is no longer told by its time. 0 before that.
+    pub floor: Timestamp,
 }
 
 impl Head {
@@ -47,6 +50,7 @@ impl Head {
             next_outbox: 1,
             latest: Timestamp::from_millis(0),
             reclaimed: Timestamp::from_millis(0),
+            floor: Timestamp::from_millis(0),
         }
     }
 
@@ -62,7 +66,7 @@ impl Head {
         self
     }
 
-    /// Format byte 2, then the nine fields in their order, u64 each, moments in milliseconds.
+    /// Format byte 2, then the ten fields in their order, u64 each, moments in milliseconds.
     pub(crate) fn encode(&self) -> Vec<u8> {
         FieldWriter::new(FORMAT)
             .number(self.commits)
@@ -74,6 +78,7 @@ impl Head {
             .number(self.next_outbox)
             .number(self.latest.millis())
             .number(self.reclaimed.millis())
+            .number(self.floor.millis())
             .finish()
     }
 
@@ -93,6 +98,7 @@ impl Head {
             head.next_outbox = fields.number("next outbox")?;
             head.latest = Timestamp::from_millis(fields.number("latest")?);
             head.reclaimed = Timestamp::from_millis(fields.number("reclaimed")?);
+            head.floor = Timestamp::from_millis(fields.number("floor")?);
         }
         fields.finish()?;
         Ok(head)
@@ -115,6 +121,7 @@ mod tests {
             next_outbox: 0x0d0e,
             latest: Timestamp::from_millis(0x0f10),
             reclaimed: Timestamp::from_millis(0x1112),
+            floor: Timestamp::from_millis(0x1314),
         };
         let expected = [
             &[2][..],                        // format
@@ -127,6 +134,7 @@ mod tests {
             &[0, 0, 0, 0, 0, 0, 0x0d, 0x0e], // next outbox
             &[0, 0, 0, 0, 0, 0, 0x0f, 0x10], // latest
             &[0, 0, 0, 0, 0, 0, 0x11, 0x12], // reclaimed
+            &[0, 0, 0, 0, 0, 0, 0x13, 0x14], // floor
         ]
         .concat();
         assert_eq!(head.encode(), expected);
@@ -140,7 +148,7 @@ mod tests {
         bytes[0] = 1;
         bytes.truncate(1 + 6 * 8);
         assert_eq!(Head::decode(&bytes), Ok(head));
-        assert!(Head::decode(&[&bytes[..], &[0; 24]].concat()).is_err());
+        assert!(Head::decode(&[&bytes[..], &[0; 32]].concat()).is_err());
         assert!(Head::decode(&bytes[..bytes.len() - 1]).is_err());
         bytes[0] = 3;
         assert!(Head::decode(&bytes).is_err());

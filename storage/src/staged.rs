@@ -109,6 +109,18 @@ impl Staged {
         self.latest = self.latest.max(Some(now));
     }
 
+    /// Accepts that it is now earlier than the newest commit says: an operator's decision after a clock that was ahead has
+    /// been set right. Commits go on from `now`, and every request that was issued before the head's new floor, a minute
+    /// after `now`, is to be refused, since its nonce may be gone.
+    ///
+    /// What stations with the same wrong clock signed for a moment that is still to come is not told by this.
+    pub fn accept_time(&mut self, now: Timestamp) {
+        const A_MINUTE_MS: u64 = 60_000;
+        self.head.latest = now;
+        self.head.reclaimed = now;
+        self.head.floor = now.plus_millis(A_MINUTE_MS);
+    }
+
     /// Whether somebody holds the number.
     pub fn identity_exists(&mut self, number: &IdentityNumber) -> Result<bool, StoreError> {
         let key = self.shared.database.keys().number_row(number);

@@ -4,6 +4,7 @@
 //! Each subcommand is one file, named by it. They are thin: deciding is the server's work, signing and verifying the
 //! client's.
 
+mod accept_clock;
 mod asker;
 mod authenticate;
 mod backup;
@@ -95,6 +96,7 @@ enum Command {
     Backup(Box<backup::Args>),
     Restore(restore::Args),
     Fsck(fsck::Args),
+    AcceptClock(accept_clock::Args),
     Evaluate(evaluate::Args),
     Floor(floor::Args),
     Demo(Box<demo::Args>),
@@ -130,6 +132,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(args) => wait_for(backup::run(*args)),
         Command::Restore(args) => restore::run(&args),
         Command::Fsck(args) => fsck::run(&args),
+        Command::AcceptClock(args) => accept_clock::run(&args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Floor(args) => floor::run(&args),
         Command::Demo(args) => wait_for(demo::run(*args)),

@@ -122,6 +122,14 @@ fn welcome(core: &Core, origin: Origin, now: Timestamp, admitted: Admitted) -> R
     admitted.header.check_freshness(now, &admitted.freshness).map_err(|reason| {
         Refusal::at("header.issued_at_ms", reason, "see the server's time").with_time(now)
     })?;
+    if admitted.header.issued_at() < core.reader.head().floor {
+        return Err(Refusal::at(
+            "header.issued_at_ms",
+            Reason::Expired,
+            "was before the service's clock was set right; send a new request in a minute",
+        )
+        .with_time(now));
+    }
     let Admitted { party, .. } = &admitted;
     party.standing(now)?;
     if party.kind == PartyKind::RelyingParty {

@@ -62,6 +62,31 @@ pub fn init(
     made
 }
 
+/// Has a deployment that nobody serves accept a clock that was set back: the way on after a clock that was far ahead has
+/// been set right. Returns the time of the newest commit, and the moment before which requests must not have been issued;
+/// nothing if the clock is not behind, and then nothing has changed.
+///
+/// # Errors
+/// [`ServeError::Store`] if the store does not open, [`ServeError::Config`] if it cannot be written.
+pub fn accept_clock(
+    data: &Path,
+    root_key: &Path,
+    now: Timestamp,
+) -> Result<Option<(Timestamp, Timestamp)>, ServeError> {
+    let root = crate::read_root_key(root_key)?;
+    let (reader, mut writer) = plinth_storage::open(data, &root, &StoreOptions::default(), nonce_source())?;
+    let before = reader.head().latest;
+    if before <= now {
+        return Ok(None);
+    }
+    let mut staged = writer.stage();
+    staged.accept_time(now);
+    for done in writer.commit(staged, vec![()]).map_err(|error| ServeError::Config(error.to_string()))? {
+        done.into_inner();
+    }
+    Ok(Some((before, reader.head().floor)))
+}
+
 /// Writes a file that only its owner may read, and refuses to replace one.
 ///
 /// # Errors

@@ -32,7 +32,7 @@ mod search;
 pub mod trial;
 mod verdict;
 
-pub use init::{Initialised, init, write_secret};
+pub use init::{Initialised, accept_clock, init, write_secret};
 pub use search::index_tokens;
 
 use std::net::SocketAddr;

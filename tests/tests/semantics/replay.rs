@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use plinth_client::{Agency, PersonDraft, RelyingParty, SignedRequest};
+use plinth_client::{Agency, AuthenticationDraft, PersonDraft, RelyingParty, SignedRequest};
 use plinth_identity::authentication::{Channel, ChannelSet, Consent, ResidentAction, Verdict};
 use plinth_identity::id::{LogPosition, Nonce, RequestId};
 use plinth_identity::number::Identifier;
@@ -17,7 +17,7 @@ use plinth_proto::convert::registry::{Change, RegistryOrder, encode_registry_cha
 use plinth_proto::registry::v1::RegisterPartyRequest;
 use plinth_proto::registry::v1::registry_service_client::RegistryServiceClient;
 use plinth_proto::status;
-use plinth_tests::{START, enrolment, fingers, party, party_id, signing_key};
+use plinth_tests::{START, World, enrolment, fingers, party, party_id, signing_key};
 use prost::Message as _;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -428,6 +428,43 @@ async fn ten_years_ahead_and_back_no_old_request_is_decided_again() {
         }
     }
     assert_eq!(fresh(&town, &senders.bank, resident.number).await, position.next());
+    town.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_right_and_accepted_serves_again_and_decides_nothing_old_again() {
+    let (mut town, mut senders) = found().await;
+    let resident = town.enrol(51).await;
+    let start = town.now();
+    // Good for a day, so that its age alone would not refuse it.
+    let draft = AuthenticationDraft { buffered: true, ..by_name(resident.number, NAME) };
+    let old = Sent::Question(senders.bank.request(draft, start).unwrap());
+    senders.send(&old).await.unwrap();
+    let later = start.plus_millis(10 * 365 * DAY_MS);
+    town.world.clock.set(later);
+    for _ in 0..3 {
+        fresh(&town, &senders.bank, resident.number).await;
+    }
+    let right = start.plus_millis(20_000);
+    town.world.clock.set(right);
+    assert_eq!(senders.send(&old).await.err(), Some(Reason::ClockBehind));
+
+    town.world.stop().await;
+    let accept = |world: &World| {
+        plinth_server::accept_clock(&world.config.data, &world.config.root_key, right).unwrap()
+    };
+    let floor = right.plus_millis(60_000);
+    assert_eq!(accept(&town.world), Some((later, floor)));
+    assert_eq!(accept(&town.world), None, "the second time there is nothing to accept");
+    town.world.restart().await;
+    senders = Senders::of(&town).await;
+    let too_soon = Sent::Question(senders.bank.request(by_name(resident.number, NAME), right).unwrap());
+    for sent in [&old, &too_soon] {
+        assert_eq!(senders.send(sent).await.err(), Some(Reason::Expired));
+    }
+    town.world.clock.set(floor);
+    fresh(&town, &senders.bank, resident.number).await;
+    assert_eq!(senders.send(&old).await.err(), Some(Reason::Expired));
     town.close().await;
 }
 
