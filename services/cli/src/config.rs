@@ -134,8 +134,8 @@ struct Quotas {
     #[arg(long, env = "PLINTH_AGENCY_DUPLICATES_PER_DAY", value_name = "N")]
     agency_duplicates_per_day: Option<u32>,
     /// (`quotas`) Duplicates among a hundred enrolments of one operator in a day; 0 is no limit.
-    #[arg(long, env = "PLINTH_OPERATOR_DUPLICATE_PERCENT", value_name = "PERCENT")]
-    operator_duplicate_percent: Option<u8>,
+    #[arg(long, env = "PLINTH_DUPLICATE_PERCENT", value_name = "PERCENT")]
+    duplicate_percent: Option<u8>,
 }
 
 /// The `[relying_parties]` section: limits of those whose policies state none of their own.

@@ -131,7 +131,7 @@ impl Sandbox {
             "operator_duplicates_per_day",
             "station_duplicates_per_day",
             "agency_duplicates_per_day",
-            "operator_duplicate_percent",
+            "duplicate_percent",
         ];
         let none = quotas.map(|quota| (quota.to_owned(), Value::from(0)));
         settings.insert("quotas".to_owned(), Table::from_iter(none).into());

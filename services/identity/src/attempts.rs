@@ -60,8 +60,8 @@ impl Default for AttemptPolicy {
 /// number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempts {
-    /// Failures since the last yes. Counted in a pair's row only.
-    consecutive: u16,
+    /// Failures in a row, of each kind of attempt. Counted in a pair's row only.
+    streaks: Streaks,
     /// Failed attempts with fingers since the last yes to a one-time code. Never above the policy's limit for
     /// the row.
     fingers: u16,
@@ -84,7 +84,7 @@ impl Default for Attempts {
     fn default() -> Self {
         let never = Timestamp::from_millis(0);
         Self {
-            consecutive: 0,
+            streaks: Streaks::default(),
             fingers: 0,
             wait_until: never,
             totp_step: 0,
@@ -95,6 +95,46 @@ impl Default for Attempts {
     }
 }
 
+/// Failures in a row at one relying party, each kind for itself. What everybody may know ends no streak of
+/// guesses at a finger or at a code: otherwise every few guesses a name would take the wait away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Streaks {
+    /// Attempts with claims only, since the last yes.
+    claims: u16,
+    /// Attempts with fingers, since the last yes to fingers or to a code.
+    fingers: u16,
+    /// Attempts with a one-time code, since the last yes to a code.
+    codes: u16,
+}
+
+impl Streaks {
+    /// Ends the streaks that a yes ends.
+    const fn end(&mut self, with_fingers: bool, with_code: bool) {
+        self.claims = 0;
+        if with_fingers || with_code {
+            self.fingers = 0;
+        }
+        if with_code {
+            self.codes = 0;
+        }
+    }
+
+    /// Lengthens the streaks that a no lengthens, and gives the longest of them.
+    fn lengthen(&mut self, with_fingers: bool, with_code: bool) -> u16 {
+        let streaks = [
+            (!with_fingers && !with_code, &mut self.claims),
+            (with_fingers, &mut self.fingers),
+            (with_code, &mut self.codes),
+        ];
+        let mut longest = 0;
+        for (_, streak) in streaks.into_iter().filter(|(carried, _)| *carried) {
+            *streak = streak.saturating_add(1);
+            longest = longest.max(*streak);
+        }
+        longest
+    }
+}
+
 impl Attempts {
     const RECORD: &'static str = "attempts";
     const FORMAT: u8 = 1;
@@ -102,7 +142,9 @@ impl Attempts {
     /// Until when the next attempt must wait, if it must. For the pair's row.
     #[must_use]
     pub fn waiting(&self, now: Timestamp) -> Option<Timestamp> {
-        (now < self.wait_until).then_some(self.wait_until)
+        // What lies further ahead was written by a clock that was wrong.
+        let real = now < self.wait_until && self.wait_until.since(now) <= MAX_WAIT_MS;
+        real.then_some(self.wait_until)
     }
 
     /// Whether fingers have failed as often as a limit allows.
@@ -111,10 +153,10 @@ impl Attempts {
         self.fingers >= limit
     }
 
-    /// Failures in a row.
+    /// Failures in a row, of the kind that has most.
     #[must_use]
-    pub const fn consecutive(&self) -> u16 {
-        self.consecutive
+    pub fn consecutive(&self) -> u16 {
+        self.streaks.claims.max(self.streaks.fingers).max(self.streaks.codes)
     }
 
     /// Failed attempts with fingers since the last yes to a one-time code.
@@ -125,10 +167,10 @@ impl Attempts {
 
     /// Counts a decision in the rows of a pair and of its person.
     ///
-    /// A yes ends the failures in a row; if it took a one-time code, the failed fingers are forgiven in both
-    /// rows. A no is one more failure in a row and, from the policy's number on, a wait. A no to fingers is
-    /// one more failed attempt in the pair's row and in the person's, but none in either once the pair's row
-    /// is full.
+    /// A yes ends failures in a row of its own kind: of fingers only one with fingers or a code, of codes only
+    /// one with a code. One with a code also forgives the failed fingers, in both rows. A no is one more
+    /// failure in a row of its kind and, from the policy's number on, a wait. A no to fingers is one more
+    /// failed attempt in the pair's row and in the person's, but none in either once the pair's row is full.
     ///
     /// `with_fingers` says that fingers were sent, whatever it was that spoke against a yes: otherwise the
     /// counter would tell whether they fitted. `with_code` says that a one-time code was sent; only a yes
@@ -143,16 +185,15 @@ impl Attempts {
         policy: &AttemptPolicy,
     ) {
         if yes {
-            pair.consecutive = 0;
-            pair.wait_until = Timestamp::from_millis(0);
+            pair.streaks.end(with_fingers, with_code);
             if with_code {
                 pair.fingers = 0;
                 person.fingers = 0;
             }
             return;
         }
-        pair.consecutive = pair.consecutive.saturating_add(1);
-        if let Some(wait) = wait_after(pair.consecutive, policy) {
+        let streak = pair.streaks.lengthen(with_fingers, with_code);
+        if let Some(wait) = wait_after(streak, policy) {
             pair.wait_until = now.plus_millis(wait);
         }
         if with_fingers && !pair.fingers_disabled(policy.pair_fingers) {
@@ -164,7 +205,9 @@ impl Attempts {
     /// Uses up a step of an authenticator. False if a code of this step or a later one was used before: then
     /// this one is not accepted. For the person's row, since the authenticator is the person's.
     pub const fn use_totp(&mut self, step: u64) -> bool {
-        let fresh = step > self.totp_step;
+        // Ten minutes ahead and more was written by a clock that was wrong.
+        const FAR: u64 = 20;
+        let fresh = step > self.totp_step || self.totp_step - step > FAR;
         if fresh {
             self.totp_step = step;
         }
@@ -179,7 +222,7 @@ impl Attempts {
     /// The end of the window, after which there is room again.
     pub fn otp(&mut self, now: Timestamp, limit: u8, window_ms: u64) -> Result<(), Timestamp> {
         let end = self.otp_window.plus_millis(window_ms);
-        if now >= end {
+        if now >= end || self.otp_window.since(now) > window_ms {
             (self.otp_window, self.otp_sent) = (now, 0);
         }
         if self.otp_sent >= limit {
@@ -193,18 +236,23 @@ impl Attempts {
     /// row.
     pub fn first_today(&mut self, now: Timestamp) -> bool {
         let today = day_of(now).saturating_add(1);
-        let first = today > self.day;
-        self.day = self.day.max(today);
+        // A day beyond tomorrow was written by a clock that was wrong.
+        let first = today > self.day || self.day > today.saturating_add(1);
+        if first {
+            self.day = today;
+        }
         first
     }
 
-    /// The stored form, 34 bytes: format 1, failures in a row (u16), failed fingers (u16), wait until (u64
-    /// ms), step of the authenticator (u64), beginning of the window (u64 ms), codes in it (1), day and one
-    /// more (u32).
+    /// The stored form, 38 bytes: format 1, failures in a row with claims only, with fingers and with codes
+    /// (u16 each), failed fingers (u16), wait until (u64 ms), step of the authenticator (u64), beginning of
+    /// the window (u64 ms), codes in it (1), day and one more (u32).
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        Writer::new(Self::FORMAT, 33)
-            .u16(self.consecutive)
+        Writer::new(Self::FORMAT, 37)
+            .u16(self.streaks.claims)
+            .u16(self.streaks.fingers)
+            .u16(self.streaks.codes)
             .u16(self.fingers)
             .u64(self.wait_until.millis())
             .u64(self.totp_step)
@@ -221,7 +269,11 @@ impl Attempts {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(Self::RECORD, Self::FORMAT, bytes)?;
         let attempts = Self {
-            consecutive: reader.u16("consecutive")?,
+            streaks: Streaks {
+                claims: reader.u16("streaks.claims")?,
+                fingers: reader.u16("streaks.fingers")?,
+                codes: reader.u16("streaks.codes")?,
+            },
             fingers: reader.u16("fingers")?,
             wait_until: Timestamp::from_millis(reader.u64("wait_until")?),
             totp_step: reader.u64("totp_step")?,
@@ -330,7 +382,20 @@ mod tests {
             now: Timestamp,
         ) -> Option<Timestamp> {
             let there: Vec<_> = attempts.iter().filter(|one| one.relying_party == relying_party).collect();
-            let in_a_row = there.iter().rev().take_while(|one| !one.yes).count();
+            let last = there.last().filter(|one| !one.yes)?;
+            let since = |ends: fn(&Attempt) -> bool, counts: fn(&Attempt) -> bool| {
+                let begin = there.iter().rposition(|one| one.yes && ends(one)).map_or(0, |last| last + 1);
+                there[begin..].iter().filter(|one| !one.yes && counts(one)).count()
+            };
+            let claims = since(|_| true, |one| !one.fingers && !one.code);
+            let fingers = since(|one| one.fingers || one.code, |one| one.fingers);
+            let codes = since(|one| one.code, |one| one.code);
+            let in_a_row = match (last.fingers, last.code) {
+                (false, false) => claims,
+                (true, false) => fingers,
+                (false, true) => codes,
+                (true, true) => fingers.max(codes),
+            };
             let wait = match in_a_row {
                 0..=4 => return None,
                 5 => 30_000,
@@ -342,7 +407,7 @@ mod tests {
                 11 => 1_920_000,
                 _ => 3_600_000,
             };
-            let until = there.last()?.now.plus_millis(wait);
+            let until = last.now.plus_millis(wait);
             (until > now).then_some(until)
         }
     }
@@ -401,7 +466,8 @@ mod tests {
 
         #[test]
         fn any_moment_is_counted_without_a_panic(now: u64, failures: u16, window: u64, limit: u8) {
-            let mut attempts = Attempts { consecutive: failures, ..Attempts::default() };
+            let streaks = Streaks { claims: failures, fingers: failures, codes: failures };
+            let mut attempts = Attempts { streaks, ..Attempts::default() };
             Attempts::settle(&mut attempts, &mut Attempts::default(), false, true, true, at(now), &POLICY);
             prop_assert_eq!(attempts.consecutive(), failures.saturating_add(1));
             let _ = attempts.otp(at(now), limit, window);
@@ -461,6 +527,36 @@ mod tests {
         for _ in 0..4 {
             rows.settle(Attempt::no(0, false, now));
             assert_eq!(rows.pairs[0].waiting(at(now)), None);
+        }
+    }
+
+    #[test]
+    fn a_name_that_fits_ends_no_streak_of_guesses_at_a_code_or_a_finger() {
+        for (fingers, code) in [(true, false), (false, true)] {
+            let mut rows = Rows::default();
+            for guess in 0..5 {
+                assert_eq!(rows.pairs[0].waiting(at(0)), None, "{guess}");
+                rows.settle(Attempt { code, ..Attempt::no(0, fingers, 0) });
+                rows.settle(Attempt { yes: true, ..Attempt::no(0, false, 0) });
+            }
+            assert_eq!(rows.pairs[0].waiting(at(0)), Some(at(30_000)));
+        }
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_has_written_does_not_hold() {
+        let years = 10 * 365 * 24 * 60 * MINUTE;
+        let mut rows = Rows::default();
+        for _ in 0..5 {
+            rows.settle(Attempt::no(0, true, years));
+        }
+        let pair = &mut rows.pairs[0];
+        assert!(pair.waiting(at(years)).is_some() && pair.waiting(at(0)).is_none());
+        assert!(pair.first_today(at(years)) && pair.first_today(at(0)) && !pair.first_today(at(0)));
+        assert!(pair.use_totp(years) && pair.use_totp(7) && !pair.use_totp(7));
+        for now in [years, 0] {
+            assert_eq!(pair.otp(at(now), 1, 600_000), Ok(()));
+            assert!(pair.otp(at(now), 1, 600_000).is_err());
         }
     }
 
@@ -528,7 +624,7 @@ mod tests {
     #[test]
     fn counters_have_these_bytes() {
         let attempts = Attempts {
-            consecutive: 0x0102,
+            streaks: Streaks { claims: 0x0102, fingers: 0x0f10, codes: 0x1112 },
             fingers: 0x0304,
             wait_until: at(0x0506),
             totp_step: 0x0708,
@@ -538,7 +634,9 @@ mod tests {
         };
         let expected = [
             &[1][..],                   // format
-            &[1, 2],                    // failures in a row
+            &[1, 2],                    // failures in a row with claims only
+            &[15, 16],                  // failures in a row with fingers
+            &[17, 18],                  // failures in a row with codes
             &[3, 4],                    // failed attempts with fingers
             &[0, 0, 0, 0, 0, 0, 5, 6],  // wait until
             &[0, 0, 0, 0, 0, 0, 7, 8],  // step of the authenticator

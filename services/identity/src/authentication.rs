@@ -10,7 +10,7 @@ mod judgement;
 mod request;
 mod resident;
 
-pub use conclusion::{CodeFinding, Decision, Verdict, conclude};
+pub use conclusion::{CodeFinding, Decision, IN_ORDER, Verdict, conclude};
 pub use judgement::{Findings, FingerFinding, Subject, judge};
 pub use request::{AuthenticationRequest, Channel, ChannelSet, Consent, OtpRequest, PersonRequest};
 pub use resident::{ResidentAction, ResidentRequest};

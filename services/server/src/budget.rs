@@ -45,7 +45,9 @@ impl PartyDay {
 
     /// Counts a decision; `new_number` if the party asks about this number for the first time today.
     pub(crate) fn count(&mut self, failed: bool, new_number: bool) {
-        self.counts.decisions = self.counts.decisions.saturating_add(1);
+        // Of the yeses only the first about each number counts: otherwise one friendly finger would thin out any number of
+        // guesses.
+        self.counts.decisions = self.counts.decisions.saturating_add(u32::from(failed || new_number));
         self.counts.failures = self.counts.failures.saturating_add(u32::from(failed));
         self.counts.numbers = self.counts.numbers.saturating_add(u32::from(new_number));
     }
@@ -72,30 +74,32 @@ impl DuplicateBudget {
         let rules = sitting.rules.duplicates;
         let station = format!("station {}", application.station);
         let operator = format!("operator {}", application.operator);
-        let mut open = |scope: &str, limit: u32, percent: u8, quota: &str| {
+        let percent = rules.duplicate_percent;
+        let mut open = |scope: &str, limit: u32, fewest: u32, quota: &str| {
             let row = sitting.reader.keys().quota_row(PartyKind::Agency, agency, scope);
             let mut counts = sitting.staged.duplicate_counts(&row)?;
             counts.roll(sitting.now);
             let too_many = limit != 0 && counts.duplicates >= limit;
             let too_often = percent != 0
-                && counts.duplicates >= FEWEST_DUPLICATES
+                && counts.duplicates >= fewest
                 && u64::from(counts.duplicates) * 100 > u64::from(counts.enrolments) * u64::from(percent);
             if too_many || too_often {
                 return Err(Refusal::limit(Reason::DuplicateQuota, quota, until_tomorrow(sitting.now)));
             }
             Ok((row, counts))
         };
-        let percent = rules.operator_duplicate_percent;
+        // A share says nothing about a handful. Operators and stations are names that the agency gives: what it cannot get
+        // around is its own count.
         Ok(Self {
             scopes: [
-                open(&operator, rules.operator_duplicates_per_day, percent, "operator_duplicates_per_day")?,
-                open(&station, rules.station_duplicates_per_day, 0, "station_duplicates_per_day")?,
-                open("agency", rules.agency_duplicates_per_day, 0, "agency_duplicates_per_day")?,
+                open(&operator, rules.operator_duplicates_per_day, 20, "operator_duplicates_per_day")?,
+                open(&station, rules.station_duplicates_per_day, 50, "station_duplicates_per_day")?,
+                open("agency", rules.agency_duplicates_per_day, 500, "agency_duplicates_per_day")?,
             ],
         })
     }
 
-    /// Counts an enrolment.
+    /// Counts an enrolment; `duplicate` if its answer tells of somebody alike.
     pub(crate) fn count(&mut self, duplicate: bool) {
         for (_, counts) in &mut self.scopes {
             counts.enrolments = counts.enrolments.saturating_add(1);
@@ -109,9 +113,6 @@ impl DuplicateBudget {
         }
     }
 }
-
-/// A rate says nothing about a handful.
-const FEWEST_DUPLICATES: u32 = 20;
 
 /// How long the day lasts that a moment belongs to (UTC).
 pub(crate) fn until_tomorrow(now: Timestamp) -> Duration {

@@ -21,7 +21,7 @@ use prost::Message as _;
 
 use crate::core::{Core, Place};
 use crate::enrolment::{settle, state as state_enrolment};
-use crate::gate::verify;
+use crate::gate::{check_floor, verify};
 use crate::recent::{Prepared, Recent};
 use crate::refusal::Refusal;
 use crate::registrar::{Ask, Decided, Proposal, Sitting, draw_number, earlier_answer};
@@ -72,6 +72,7 @@ pub(crate) async fn decide(
     header.check_freshness(now, &APPROVALS).map_err(|reason| {
         Refusal::at("header.issued_at_ms", reason, "see the server's time").with_time(now)
     })?;
+    check_floor(core, &header, now)?;
     for administrator in &administrators {
         let party = core.directory.by_name(PartyKind::Administrator, administrator);
         party.ok_or(Reason::UnknownParty)?.standing(now)?;

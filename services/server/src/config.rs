@@ -157,8 +157,8 @@ impl Default for AttemptSettings {
     }
 }
 
-/// How many duplicates an agency, one of its stations and one of its operators may be told about on one day (UTC); 0 is
-/// no limit. "Duplicate" answers a question about a template, so whoever invents templates must run out of answers.
+/// How many duplicates an agency, one of its stations and one of its operators may be told about on one day (UTC),
+/// adjudications included; 0 is no limit. "Duplicate" answers a question about a template, so whoever invents templates must run out of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnrolmentQuotas {
@@ -168,8 +168,9 @@ pub struct EnrolmentQuotas {
     pub station_duplicates_per_day: u32,
     /// Duplicates of one agency in a day.
     pub agency_duplicates_per_day: u32,
-    /// Duplicates among a hundred enrolments of one operator in a day, looked at from the twentieth duplicate on.
-    pub operator_duplicate_percent: u8,
+    /// Duplicates among a hundred enrolments in a day, of an operator from the 20th duplicate on, of a station from the
+    /// 50th, of an agency from the 500th.
+    pub duplicate_percent: u8,
 }
 
 impl EnrolmentQuotas {
@@ -180,7 +181,7 @@ impl EnrolmentQuotas {
             operator_duplicates_per_day: 0,
             station_duplicates_per_day: 0,
             agency_duplicates_per_day: 0,
-            operator_duplicate_percent: 0,
+            duplicate_percent: 0,
         }
     }
 }
@@ -191,7 +192,7 @@ impl Default for EnrolmentQuotas {
             operator_duplicates_per_day: 100,
             station_duplicates_per_day: 300,
             agency_duplicates_per_day: 10_000,
-            operator_duplicate_percent: 60,
+            duplicate_percent: 60,
         }
     }
 }
@@ -213,7 +214,7 @@ pub struct RelyingPartyDefaults {
 
 impl Default for RelyingPartyDefaults {
     fn default() -> Self {
-        Self { requests_per_second: 5_000, burst: 10_000, numbers_per_day: 1_000_000, failure_percent: 60 }
+        Self { requests_per_second: 5_000, burst: 10_000, numbers_per_day: 200_000, failure_percent: 50 }
     }
 }
 
@@ -298,8 +299,8 @@ impl ServeConfig {
         {
             return complaint("relying_parties: every limit at least 1, failure_percent from 1 to 100");
         }
-        if self.quotas.operator_duplicate_percent > 100 {
-            return complaint("quotas.operator_duplicate_percent: at most 100 (0 is no limit)");
+        if self.quotas.duplicate_percent > 100 {
+            return complaint("quotas.duplicate_percent: at most 100 (0 is no limit)");
         }
         self.delivery.check().map_err(|text| ServeError::Config(format!("delivery: {text}")))
     }

@@ -230,7 +230,7 @@ impl Proposal for EnrolmentProposal {
                 (EnrolmentOutcome::Pending { case: id }, Some(id))
             }
         };
-        oracle.count(matches!(outcome, EnrolmentOutcome::Duplicate));
+        oracle.count(!matches!(outcome, EnrolmentOutcome::Issued { .. }));
         oracle.close(sitting);
         let fingers = self.application.fingers.count();
         let position = sitting.staged.next_log_position();

@@ -67,13 +67,14 @@ pub(crate) fn admit<B: SignedBody>(
     envelope: Option<envelope::v1::Envelope>,
 ) -> Result<Admission, Refusal> {
     let admitted = identify::<B>(core, envelope)?;
+    from_where(core, origin, &admitted.party)?;
     let now = core.now()?;
     let ask = &admitted.ask;
     let stored = core.reader.answer(ask.kind, &ask.party, &ask.request_id)?;
     if let Some(answer) = earlier_answer(stored, ask)? {
         return Ok(Admission::Decided(answer));
     }
-    welcome(core, origin, now, admitted).map(|admitted| Admission::New(Box::new(admitted)))
+    welcome(core, now, admitted).map(|admitted| Admission::New(Box::new(admitted)))
 }
 
 /// Admits a request that only reads: nothing is stored of it, so it may be sent again while it is fresh.
@@ -83,7 +84,8 @@ pub(crate) fn admit_query<B: SignedBody>(
     envelope: Option<envelope::v1::Envelope>,
 ) -> Result<Admitted, Refusal> {
     let admitted = identify::<B>(core, envelope)?;
-    welcome(core, origin, core.now()?, admitted)
+    from_where(core, origin, &admitted.party)?;
+    welcome(core, core.now()?, admitted)
 }
 
 /// Verifies before parsing, and holds the parsed names against the key that signed.
@@ -117,30 +119,36 @@ fn identify<B: SignedBody>(
     Ok(Admitted { party, verified, ask, header, freshness })
 }
 
-/// Freshness, then standing, then where the call comes from, then how many there are.
-fn welcome(core: &Core, origin: Origin, now: Timestamp, admitted: Admitted) -> Result<Admitted, Refusal> {
+/// Freshness, then standing.
+fn welcome(core: &Core, now: Timestamp, admitted: Admitted) -> Result<Admitted, Refusal> {
     admitted.header.check_freshness(now, &admitted.freshness).map_err(|reason| {
         Refusal::at("header.issued_at_ms", reason, "see the server's time").with_time(now)
     })?;
-    if admitted.header.issued_at() < core.reader.head().floor {
-        return Err(Refusal::at(
-            "header.issued_at_ms",
-            Reason::Expired,
-            "was before the service's clock was set right; send a new request in a minute",
-        )
-        .with_time(now));
-    }
-    let Admitted { party, .. } = &admitted;
-    party.standing(now)?;
-    if party.kind == PartyKind::RelyingParty {
-        // A connection whose address is unknown is in no network.
-        let allowed = origin.map_or(party.policy.networks.is_empty(), |at| party.policy.allows_address(at));
-        if !allowed {
-            return Err(Refusal::of(Reason::Channel));
-        }
-        core.rates.admit(party)?;
-    }
+    check_floor(core, &admitted.header, now)?;
+    admitted.party.standing(now)?;
     Ok(admitted)
+}
+
+/// Refuses what was issued before an operator accepted a clock that was set back: its nonce may be gone.
+pub(crate) fn check_floor(core: &Core, header: &RequestHeader, now: Timestamp) -> Result<(), Refusal> {
+    if header.issued_at() >= core.reader.head().floor {
+        return Ok(());
+    }
+    let description = "was before the service's clock was set right; send a new request in a minute";
+    Err(Refusal::at("header.issued_at_ms", Reason::Expired, description).with_time(now))
+}
+
+/// Where a call comes from, and how many there are. Looked at for repetitions too: they cost a read and a signature.
+fn from_where(core: &Core, origin: Origin, party: &Party) -> Result<(), Refusal> {
+    if party.kind != PartyKind::RelyingParty {
+        return Ok(());
+    }
+    // A connection whose address is unknown is in no network.
+    let allowed = origin.map_or(party.policy.networks.is_empty(), |at| party.policy.allows_address(at));
+    if !allowed {
+        return Err(Refusal::of(Reason::Channel));
+    }
+    core.rates.admit(party)
 }
 
 /// Finds the key that the envelope points to and verifies the signature over the exact bytes.

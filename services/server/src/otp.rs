@@ -9,7 +9,7 @@ use plinth_identity::history::{HistoryEntry, HistoryEvent};
 use plinth_identity::identity_record::{IdentityRecord, LifecycleStatus};
 use plinth_identity::number::Identifier;
 use plinth_identity::otp::{Delivery, Destination, OtpRow};
-use plinth_identity::party::{Factor, FactorSet, PartyKind};
+use plinth_identity::party::{Factor, FactorSet, Party, PartyKind};
 use plinth_identity::reason::Reason;
 use plinth_identity::statement::OtpStatement;
 use plinth_identity::time::Timestamp;
@@ -47,9 +47,6 @@ pub(crate) async fn request(
 fn prepare(core: &Core, admitted: &Admitted) -> Result<CodeProposal, Refusal> {
     let request = decode_otp_request(&admitted.verified)?;
     let party = &admitted.party;
-    if !party.policy.factors.contains(Factor::Otp) {
-        return Err(Reason::NotEntitledOtp.into());
-    }
     if let Some(channel) = request.channels.iter().find(|channel| !core.config.delivery.serves(*channel)) {
         let description = match channel {
             Channel::Sms => "names SMS, for which this deployment has no sender",
@@ -57,12 +54,26 @@ fn prepare(core: &Core, admitted: &Admitted) -> Result<CodeProposal, Refusal> {
         };
         return Err(Refusal::at("channels", Reason::FactorUnavailable, description));
     }
-    CodeProposal::prepare(core, request, party.display_name.clone())
+    allowed(party, &request)?;
+    CodeProposal::prepare(core, request, Arc::clone(party))
 }
 
-/// Whether the holder may be written to: nothing is sent for a number that could not be used anyway.
-fn reachable(record: &IdentityRecord, identifier: &Identifier) -> bool {
-    let locked = record.locks.number && matches!(identifier, Identifier::Number(_));
+/// Whether the party may have a code sent by what it names the person by. Depends on no record.
+fn allowed(party: &Party, request: &OtpRequest) -> Result<(), Reason> {
+    if !party.policy.factors.contains(Factor::Otp) {
+        return Err(Reason::NotEntitledOtp);
+    }
+    if party.policy.virtual_number_only && matches!(request.identifier, Identifier::Number(_)) {
+        return Err(Reason::VirtualNumberRequired);
+    }
+    Ok(())
+}
+
+/// Whether the holder may be written to: nothing is sent for a number that could not be used anyway. At a resident agent a
+/// locked number can be used, to be unlocked.
+fn reachable(record: &IdentityRecord, identifier: &Identifier, party: &Party) -> bool {
+    let by_number = matches!(identifier, Identifier::Number(_)) && !party.policy.resident_agent;
+    let locked = record.locks.number && by_number;
     record.status == LifecycleStatus::Active && !locked
 }
 
@@ -78,26 +89,26 @@ struct CodeProposal {
     person: Person,
     /// One a channel; nothing where nobody can be reached.
     destinations: Vec<Option<Destination>>,
-    display_name: String,
+    party: Arc<Party>,
     request: OtpRequest,
     /// Every commit up to this one was seen.
     read_at: u64,
 }
 
 impl CodeProposal {
-    fn prepare(core: &Core, request: OtpRequest, display_name: String) -> Result<Self, Refusal> {
+    fn prepare(core: &Core, request: OtpRequest, party: Arc<Party>) -> Result<Self, Refusal> {
         let (now, read_at) = (core.now()?, core.reader.head().commits);
         let found = core.reader.subject(&request.identifier)?;
         let number = found.as_ref().and_then(|row| row.number);
         let usable = found.as_ref().is_some_and(|row| {
             row.present
                 && row.virtual_row.as_ref().is_none_or(|row| row.refusal(now).is_none())
-                && reachable(&row.record, &request.identifier)
+                && reachable(&row.record, &request.identifier, &party)
         });
         let to = |way| found.as_ref().and_then(|row| destination(&row.record, way)).filter(|_| usable);
         let destinations = request.channels.iter().map(to).collect();
         let person = Person::of(core, request.header.party(), &request.identifier, number);
-        Ok(Self { person, destinations, display_name, request, read_at })
+        Ok(Self { person, destinations, party, request, read_at })
     }
 }
 
@@ -107,12 +118,13 @@ impl Proposal for CodeProposal {
     }
 
     fn catch_up(self: Box<Self>, core: &Core) -> Result<Box<dyn Proposal>, Refusal> {
-        Ok(Box::new(Self::prepare(core, self.request, self.display_name)?))
+        Ok(Box::new(Self::prepare(core, self.request, self.party)?))
     }
 
     fn decide(self: Box<Self>, sitting: &mut Sitting<'_>) -> Result<Decided, Refusal> {
-        let Self { person, destinations, display_name, request, .. } = *self;
+        let Self { person, destinations, request, .. } = *self;
         let (now, party) = (sitting.now, sitting.party(PartyKind::RelyingParty, request.header.party())?);
+        allowed(&party, &request)?;
         let rules = sitting.rules.attempts;
         let mut pair = sitting.staged.attempts(&person.pair)?;
         let mut everywhere = sitting.staged.attempts(&person.row)?;
@@ -126,15 +138,19 @@ impl Proposal for CodeProposal {
             .otp(now, rules.otp_person_per_window, rules.otp_window_ms)
             .map_err(|until| flood(Reason::OtpFloodPerson, "codes_of_person", until))?;
 
-        let row = OtpRow::draw(person.row, now, sitting.rng);
-        let (code, expires_at) = (&row.code, row.expires_at);
         let transaction = request.header.request_id();
         let key = sitting.reader.keys().otp_row(&party.id, &transaction);
+        // A code lives longer than the request that ordered it: its transaction is not to be taken over.
+        if sitting.staged.otp(&key)?.is_some() {
+            return Err(Refusal::of(Reason::ReplayConflict));
+        }
+        let row = OtpRow::draw(person.row, now, sitting.rng);
+        let (code, expires_at) = (&row.code, row.expires_at);
         sitting.staged.put_otp(&key, &row, expires_at);
         for to in destinations {
             let mut id = [0; 16];
             sitting.rng.fill_bytes(&mut id);
-            let relying_party = display_name.clone();
+            let relying_party = party.display_name.clone();
             sitting.staged.put_delivery(&Delivery { id, to, code: code.clone(), relying_party, expires_at });
         }
         day.count_number(pair.first_today(now));

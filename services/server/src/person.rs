@@ -117,9 +117,11 @@ impl Proposal for PersonProposal {
     }
 
     fn decide(self: Box<Self>, sitting: &mut Sitting<'_>) -> Result<Decided, Refusal> {
-        // The policy may have been narrowed while this waited.
+        // The policy may have been narrowed while this waited, or its key replaced: then nothing is handed out.
         let party = sitting.party(PartyKind::RelyingParty, &sitting.ask.party)?;
-        entitled(&party, self.attributes)?;
+        if entitled(&party, self.attributes)? != self.key {
+            return Err(Refusal::overloaded());
+        }
         let settled = settle(sitting, &self.judged, HistoryEvent::PersonData)?;
         let yes = settled.verdict() == Verdict::Yes;
         let statement = PersonStatement {

@@ -30,7 +30,7 @@ use crate::core::{Core, Door};
 use crate::gate::{Admission, Admitted, Origin, Signed, admit, origin};
 use crate::refusal::Refusal;
 use crate::registrar::{Answer, Decided, Proposal, Sitting, Touched};
-use crate::verdict::{Judged, Presented, Stand, compare, settle};
+use crate::verdict::{Judged, Presented, Stand, compare, weigh};
 
 /// The gRPC face of what residents do.
 pub(crate) struct Residents(pub(crate) Door);
@@ -161,8 +161,6 @@ struct ActProposal {
     judged: Judged,
     number: IdentityNumber,
     action: ResidentAction,
-    /// The page that was asked for, newest first.
-    history: Option<Vec<(LogPosition, HistoryEntry)>>,
     /// The deployment, as authenticator apps show it.
     issuer: String,
 }
@@ -178,19 +176,22 @@ impl Proposal for ActProposal {
 
     fn decide(self: Box<Self>, sitting: &mut Sitting<'_>) -> Result<Decided, Refusal> {
         let this = *self;
-        let record = sitting.staged.identity(&this.number)?;
-        // Everything that can fail is done before anything is staged.
-        let virtual_numbers = VirtualNumbers::ready(sitting, record.as_ref())?;
-        let settled = settle(sitting, &this.judged, HistoryEvent::Resident)?;
-        let reason = settled.reason();
-        let outcome = record
-            .filter(|_| settled.verdict() == Verdict::Yes)
-            .map(|record| this.carry_out(sitting, record, virtual_numbers));
+        let weighed = weigh(sitting, &this.judged)?;
+        if !weighed.party().policy.resident_agent {
+            return Err(Reason::NotResidentAgent.into());
+        }
+        // Only a yes reads further, and everything that can fail is read before anything is staged.
+        let ready = match weighed.verdict() {
+            Verdict::Yes => Some(Ready::read(sitting, &this)?),
+            Verdict::No => None,
+        };
+        let settled = weighed.stage(sitting, &this.judged, HistoryEvent::Resident);
+        let outcome = ready.map(|ready| this.carry_out(sitting, ready));
         let statement = ResidentStatement {
             header: sitting.header(sitting.ask.digest),
             agent: sitting.ask.party.clone(),
             verdict: settled.verdict(),
-            reason,
+            reason: settled.reason(),
             outcome,
         };
         let answer = Answer { kind: StatementKind::Resident, payload: encode_resident_statement(&statement) };
@@ -209,21 +210,11 @@ impl ActProposal {
         let mut judged = compare(core, presented, Stand::Decoy)?;
         // A number that is locked, or that the agent's policy keeps to itself, is still its holder's to unlock.
         judged.findings.number_use = false;
-        let history = match (&action, judged.person.number) {
-            (ResidentAction::ReadHistory { page_size, before }, Some(number)) => {
-                Some(core.reader.history(&number, *before, usize::from(*page_size))?)
-            }
-            _ => None,
-        };
-        Ok(Self { judged, number, action, history, issuer: core.keys().deployment().to_string() })
+        Ok(Self { judged, number, action, issuer: core.keys().deployment().to_string() })
     }
 
-    fn carry_out(
-        self,
-        sitting: &mut Sitting<'_>,
-        mut record: IdentityRecord,
-        virtual_numbers: VirtualNumbers,
-    ) -> ResidentOutcome {
+    fn carry_out(self, sitting: &mut Sitting<'_>, ready: Ready) -> ResidentOutcome {
+        let Ready { mut record, virtual_numbers, history } = ready;
         let outcome = match self.action {
             ResidentAction::CreateVirtualNumber { kind, valid_for_ms } => {
                 let expires_at = expiry(sitting.now, kind, valid_for_ms);
@@ -257,15 +248,36 @@ impl ActProposal {
                 ResidentOutcome::TotpRemoved
             }
             ResidentAction::ReadHistory { page_size, .. } => {
-                let entries = self.history.unwrap_or_default();
-                let full = entries.len() >= usize::from(page_size);
-                let next = entries.last().map(|(position, _)| *position).filter(|_| full);
-                return ResidentOutcome::History { entries, next };
+                let full = history.len() >= usize::from(page_size);
+                let next = history.last().map(|(position, _)| *position).filter(|_| full);
+                return ResidentOutcome::History { entries: history, next };
             }
         };
         sitting.staged.replace_identity(&self.number, &record);
         sitting.touch(self.judged.person.row);
         outcome
+    }
+}
+
+/// What an act needs to be read, once the person is known to be there.
+struct Ready {
+    record: IdentityRecord,
+    virtual_numbers: VirtualNumbers,
+    /// The page that was asked for, newest first; empty for other acts.
+    history: Vec<(LogPosition, HistoryEntry)>,
+}
+
+impl Ready {
+    fn read(sitting: &mut Sitting<'_>, act: &ActProposal) -> Result<Self, Refusal> {
+        let record = sitting.staged.identity(&act.number)?.ok_or(Reason::Internal)?;
+        let virtual_numbers = VirtualNumbers::ready(sitting, &record)?;
+        let history = match act.action {
+            ResidentAction::ReadHistory { page_size, before } => {
+                sitting.reader.history(&act.number, before, usize::from(page_size))?
+            }
+            _ => Vec::new(),
+        };
+        Ok(Self { record, virtual_numbers, history })
     }
 }
 
@@ -277,8 +289,8 @@ struct VirtualNumbers {
 
 impl VirtualNumbers {
     /// Draws a number that nobody ever had. One in millions is taken; 64 in a row never are.
-    fn ready(sitting: &mut Sitting<'_>, record: Option<&IdentityRecord>) -> Result<Self, Refusal> {
-        let old = match record.and_then(|record| record.virtual_number) {
+    fn ready(sitting: &mut Sitting<'_>, record: &IdentityRecord) -> Result<Self, Refusal> {
+        let old = match record.virtual_number {
             Some(number) => sitting.staged.virtual_number(&number)?.map(|row| (number, row)),
             None => None,
         };

@@ -14,9 +14,12 @@ use plinth_identity::history::{HistoryEntry, HistoryEvent};
 use plinth_identity::id::{LogPosition, PartyId, RelyingPartyToken};
 use plinth_identity::identity_record::IdentityRecord;
 use plinth_identity::number::{Identifier, IdentityNumber};
+use plinth_identity::otp::OtpRow;
 use plinth_identity::party::{Party, PartyKind, TokenKind};
 use plinth_identity::reason::Reason;
-use plinth_identity::virtual_number::{VirtualNumberKind, VirtualNumberState};
+use plinth_identity::virtual_number::{
+    VirtualNumber, VirtualNumberKind, VirtualNumberRow, VirtualNumberState,
+};
 use plinth_storage::SubjectRow;
 use zeroize::Zeroizing;
 
@@ -155,18 +158,39 @@ pub(crate) enum Stand {
     Nobody,
 }
 
-/// Settles a comparison: one-time code, budgets and locks as they are at this moment, then the decision, then every
-/// counter and the history, all in the commit that makes the decision durable.
+/// Settles a comparison in one step: weighs it, and stages what follows.
 ///
 /// # Errors
-/// A refusal stages nothing: a wait, or a limit of the relying party.
+/// A refusal stages nothing: a wait, a limit of the relying party, or what its policy does not allow any more.
 pub(crate) fn settle(
     sitting: &mut Sitting<'_>,
     judged: &Judged,
     event: HistoryEvent,
 ) -> Result<Settled, Refusal> {
+    Ok(weigh(sitting, judged)?.stage(sitting, judged, event))
+}
+
+/// A decision that nothing has been written of yet.
+pub(crate) struct Weighed {
+    settled: Settled,
+    pair: Attempts,
+    everywhere: Attempts,
+    day: PartyDay,
+    code: UsedCode,
+    virtual_row: Option<(VirtualNumber, VirtualNumberRow)>,
+}
+
+/// Weighs a comparison: one-time code, budgets, locks and policy as they are at this moment, then the decision. Reads, and
+/// stages nothing.
+///
+/// # Errors
+/// As [`settle`].
+pub(crate) fn weigh(sitting: &mut Sitting<'_>, judged: &Judged) -> Result<Weighed, Refusal> {
     let now = sitting.now;
-    let party = sitting.party(PartyKind::RelyingParty, &judged.presented.party)?;
+    let Presented { party, evidence, identifier, .. } = &judged.presented;
+    let party = sitting.party(PartyKind::RelyingParty, party)?;
+    // The policy may have been narrowed while this waited.
+    evidence.entitled(&party.policy)?;
     let rules = sitting.rules.attempts;
     let mut pair = sitting.staged.attempts(&judged.person.pair)?;
     let mut everywhere = sitting.staged.attempts(&judged.person.row)?;
@@ -177,7 +201,7 @@ pub(crate) fn settle(
     let mut day = PartyDay::open(sitting, &party)?;
 
     let mut findings = judged.findings.clone();
-    let virtual_row = match &judged.presented.identifier {
+    let virtual_row = match identifier {
         Identifier::Virtual(number) => sitting.staged.virtual_number(number)?.map(|row| (*number, row)),
         Identifier::Number(_) => None,
     };
@@ -185,61 +209,81 @@ pub(crate) fn settle(
     if let Some((_, row)) = &virtual_row {
         findings.virtual_refusal = row.refusal(now);
     }
-    let code = check_code(sitting, judged, &mut everywhere)?;
+    let (finding, code) = check_code(sitting, judged, &mut everywhere)?;
     let disabled =
         pair.fingers_disabled(rules.pair_fingers) || everywhere.fingers_disabled(rules.person_fingers);
-    let decision = conclude(&findings, code, disabled, &party.policy);
+    let decision = conclude(&findings, finding, disabled, &party.policy);
 
     let yes = decision.verdict == Verdict::Yes;
-    let Presented { evidence, purpose, .. } = &judged.presented;
     let with_fingers = evidence.fingers.is_some();
     Attempts::settle(&mut pair, &mut everywhere, yes, with_fingers, evidence.has_code(), now, &rules);
     day.count(!yes, pair.first_today(now));
-    day.close(sitting);
-    sitting.staged.put_attempts(&judged.person.pair, &pair);
-    sitting.staged.put_attempts(&judged.person.row, &everywhere);
-    if let Some((number, mut row)) =
-        virtual_row.filter(|(_, row)| yes && row.kind == VirtualNumberKind::OneTime)
-    {
-        row.state = VirtualNumberState::Used;
-        sitting.staged.put_virtual_number(&number, &row);
+    let one_time = virtual_row.filter(|(_, row)| yes && row.kind == VirtualNumberKind::OneTime);
+    let used = |row| VirtualNumberRow { state: VirtualNumberState::Used, ..row };
+    let virtual_row = one_time.map(|(number, row)| (number, used(row)));
+    Ok(Weighed { settled: Settled { decision, party }, pair, everywhere, day, code, virtual_row })
+}
+
+impl Weighed {
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.settled.verdict()
     }
-    judged.person.remember(
-        sitting,
-        &HistoryEntry {
-            at: now,
-            party: party.id.clone(),
+
+    /// The relying party as it is now.
+    pub(crate) fn party(&self) -> &Party {
+        &self.settled.party
+    }
+
+    /// Stages every counter, what was used up, and the history, for the commit that makes the decision durable.
+    pub(crate) fn stage(self, sitting: &mut Sitting<'_>, judged: &Judged, event: HistoryEvent) -> Settled {
+        let Self { settled, pair, everywhere, day, code, virtual_row } = self;
+        sitting.staged.put_attempts(&judged.person.pair, &pair);
+        sitting.staged.put_attempts(&judged.person.row, &everywhere);
+        day.close(sitting);
+        if let Some((key, row)) = code {
+            sitting.staged.put_otp(&key, &row, row.expires_at);
+        }
+        if let Some((number, row)) = virtual_row {
+            sitting.staged.put_virtual_number(&number, &row);
+        }
+        let Presented { party, evidence, purpose, .. } = &judged.presented;
+        let entry = HistoryEntry {
+            at: sitting.now,
+            party: party.clone(),
             event,
             factors: evidence.declared,
             purpose: purpose.clone(),
-            verdict: decision.verdict,
-            reason: decision.reason,
-        },
-    );
-    Ok(Settled { decision, party })
+            verdict: settled.decision.verdict,
+            reason: settled.decision.reason,
+        };
+        judged.person.remember(sitting, &entry);
+        settled
+    }
 }
+
+/// A one-time code's row as it is to be written, if there is one.
+type UsedCode = Option<([u8; 16], OtpRow)>;
 
 /// Looks the one-time code up and uses it up: once, by this relying party, for this person.
 fn check_code(
     sitting: &mut Sitting<'_>,
     judged: &Judged,
     everywhere: &mut Attempts,
-) -> Result<CodeFinding, Refusal> {
+) -> Result<(CodeFinding, UsedCode), Refusal> {
     let Presented { party, evidence, .. } = &judged.presented;
     match &evidence.code {
-        None => Ok(CodeFinding::NotSent),
+        None => Ok((CodeFinding::NotSent, None)),
         Some(CodeClaim::Totp(_)) => {
             let fresh = judged.findings.totp.is_some_and(|step| everywhere.use_totp(step));
-            Ok(if fresh { CodeFinding::Right } else { CodeFinding::Wrong })
+            Ok((if fresh { CodeFinding::Right } else { CodeFinding::Wrong }, None))
         }
         Some(CodeClaim::Delivered { transaction, code }) => {
             let key = sitting.reader.keys().otp_row(party, transaction);
             let Some(mut row) = sitting.staged.otp(&key)? else {
-                return Ok(CodeFinding::OtherTransaction);
+                return Ok((CodeFinding::OtherTransaction, None));
             };
             let finding = row.check(&judged.person.row, code, sitting.now);
-            sitting.staged.put_otp(&key, &row, row.expires_at);
-            Ok(finding)
+            Ok((finding, Some((key, row))))
         }
     }
 }

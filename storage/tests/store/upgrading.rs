@@ -39,7 +39,7 @@ fn old_store() -> Store {
         let (keys, meta) = (KeyRing::derive(&root(1), DEPLOYMENT), tables.cf_handle("meta").unwrap());
         let sealed = tables.get_cf(meta, HEAD.key).unwrap().unwrap();
         let mut head = keys.open(&HEAD, &sealed).unwrap().to_vec();
-        assert_eq!((head[0], head.len()), (2, 1 + 9 * 8));
+        assert_eq!((head[0], head.len()), (2, 1 + 10 * 8));
         head[0] = 1;
         head.truncate(1 + 6 * 8);
         tables.put_cf(meta, HEAD.key, keys.seal(&HEAD, &head, [9; 24])).unwrap();

@@ -197,7 +197,14 @@ async fn a_relying_party_sees_the_reasons_that_its_policy_shows_it() {
     let views = [
         ("blind", ReasonView::None, [None, None]),
         ("all-seeing", ReasonView::All, [Some(Reason::DemographicMismatch), Some(Reason::UnknownNumber)]),
-        ("selective", ReasonView::Only(vec![100, 300]), [Some(Reason::DemographicMismatch), None]),
+        // A mismatch that is shown where an unknown number is not would tell that somebody holds the number.
+        ("selective", ReasonView::Only(vec![100, 300]), [None, None]),
+        ("counter", ReasonView::Only(vec![998]), [None, Some(Reason::UnknownNumber)]),
+        (
+            "office",
+            ReasonView::Only(vec![100, 330, 331, 332, 515, 517, 915, 992, 994, 995, 996, 997, 998]),
+            [Some(Reason::DemographicMismatch), Some(Reason::UnknownNumber)],
+        ),
     ];
     for (name, reasons, expected) in views {
         let party = town.party(name, RelyingPartyPolicy { reasons, ..open_policy() }).await;

@@ -10,7 +10,8 @@ use crate::time::Timestamp;
 pub struct DayCounts {
     /// The day, days since 1970-01-01.
     pub day: u32,
-    /// Authentications that were decided.
+    /// Authentications that were decided, of the yeses only the first about each number: what is known to be
+    /// right must not thin out what is guessed.
     pub decisions: u32,
     /// Those that were a no.
     pub failures: u32,
@@ -25,10 +26,11 @@ impl DayCounts {
     /// A rate of failures is looked at from so many decisions on: it says nothing about fewer.
     pub const FEWEST_DECISIONS: u32 = 200;
 
-    /// Begins a new day if it has come. A clock that goes back does not bring an old day back.
+    /// Begins a new day if it has come. A clock that goes back does not bring an old day back, but a day beyond
+    /// tomorrow was written by a clock that was wrong.
     pub fn roll(&mut self, now: Timestamp) {
         let today = day_of(now);
-        if today > self.day {
+        if today > self.day || self.day > today.saturating_add(1) {
             *self = Self { day: today, ..Self::default() };
         }
     }
@@ -84,7 +86,7 @@ pub struct DuplicateCounts {
     pub day: u32,
     /// Enrolments that were decided.
     pub enrolments: u32,
-    /// Those that were called a duplicate.
+    /// Those that told of somebody alike: a duplicate, or a case for adjudication.
     pub duplicates: u32,
 }
 
@@ -92,10 +94,11 @@ impl DuplicateCounts {
     const RECORD: &'static str = "duplicate counts";
     const FORMAT: u8 = 1;
 
-    /// Begins a new day if it has come. A clock that goes back does not bring an old day back.
+    /// Begins a new day if it has come. A clock that goes back does not bring an old day back, but a day beyond
+    /// tomorrow was written by a clock that was wrong.
     pub fn roll(&mut self, now: Timestamp) {
         let today = day_of(now);
-        if today > self.day {
+        if today > self.day || self.day > today.saturating_add(1) {
             *self = Self { day: today, ..Self::default() };
         }
     }

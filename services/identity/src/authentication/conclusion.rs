@@ -84,13 +84,41 @@ impl Decision {
         Self::no(Reason::UnknownNumber)
     }
 
-    /// The reason as this relying party may learn it: the service's own if its policy shows it this reason,
-    /// none otherwise, so that an unknown number, a locked or suspended one and a wrong finger look the same.
+    /// The reason as this relying party may learn it: the service's own if its policy shows it this reason and
+    /// every one that is looked for before it, none otherwise. So an unknown number, a locked or suspended one
+    /// and a wrong finger look the same: a mismatch that is shown where an unknown number is not would tell
+    /// that somebody holds the number.
     #[must_use]
     pub fn disclosed(&self, policy: &RelyingPartyPolicy) -> Option<Reason> {
-        self.reason.filter(|reason| policy.reasons.shows(*reason))
+        let reason = self.reason?;
+        let mut before = IN_ORDER.iter().take_while(|earlier| **earlier != reason);
+        let shown = policy.reasons.shows(reason) && before.all(|earlier| policy.reasons.shows(*earlier));
+        shown.then_some(reason)
     }
 }
+
+/// The reasons of a no in the order in which they are looked for.
+pub const IN_ORDER: [Reason; 19] = [
+    Reason::UnknownNumber,
+    Reason::InvalidVirtualNumber,
+    Reason::ExpiredVirtualNumber,
+    Reason::NumberSuspended,
+    Reason::Deceased,
+    Reason::Cancelled,
+    Reason::UpdateDue,
+    Reason::SuspendedByAuthority,
+    Reason::NumberLocked,
+    Reason::VirtualNumberRequired,
+    Reason::BiometricsLocked,
+    Reason::ChildBelowFive,
+    Reason::DemographicMismatch,
+    Reason::AddressMismatch,
+    Reason::OtpMismatch,
+    Reason::OtpOfAnotherTransaction,
+    Reason::OtpAttemptsUsedUp,
+    Reason::NoBiometrics,
+    Reason::BiometricMismatch,
+];
 
 /// Decides, by what was found and what the counters say at this moment.
 ///
@@ -300,6 +328,20 @@ mod tests {
         assert_eq!(disclosed(no, ReasonView::All), Some(Reason::UnknownNumber));
         assert_eq!(disclosed(no, only(998)), Some(Reason::UnknownNumber));
         assert_eq!(disclosed(no, only(300)), None);
+        // A mismatch is shown only to those who are also shown everything that is looked for before it.
+        let mismatch = Decision::no(Reason::DemographicMismatch);
+        assert_eq!(disclosed(mismatch, only(100)), None);
+        let up_to = |reason| {
+            let last = IN_ORDER.iter().position(|one| *one == reason).unwrap();
+            ReasonView::Only(IN_ORDER[..=last].iter().map(|reason| reason.code()).collect())
+        };
+        assert_eq!(
+            disclosed(mismatch, up_to(Reason::DemographicMismatch)),
+            Some(Reason::DemographicMismatch)
+        );
+        assert_eq!(disclosed(mismatch, up_to(Reason::ChildBelowFive)), None);
+        let finger = Decision::no(Reason::BiometricMismatch);
+        assert_eq!(disclosed(finger, up_to(Reason::AddressMismatch)), None);
         assert_eq!(disclosed(Decision::yes(), ReasonView::All), None);
     }
 

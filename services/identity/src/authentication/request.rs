@@ -154,6 +154,8 @@ pub struct Consent {
 impl Consent {
     /// Longest text in characters.
     pub const MAX_TEXT_CHARS: usize = 1_000;
+    /// The longest time between consent and request, in milliseconds: a day.
+    pub const MAX_AGE_MS: u64 = 24 * 60 * 60 * 1000;
 
     /// Checks and keeps the parts: the text that the person was shown, at most [`Consent::MAX_TEXT_CHARS`]
     /// characters, none a control character but tabs and line ends; and when they agreed, by the relying
@@ -218,7 +220,8 @@ impl PersonRequest {
     /// # Errors
     /// [`Reason::StrongFactorRequired`] at `evidence.declared` without fingers and one-time code;
     /// [`Reason::Malformed`] at `attributes` if there are none; [`Reason::ConsentMissing`] at
-    /// `consent.given_at_ms` if the person agreed only after the request was issued.
+    /// `consent.given_at_ms` if the person agreed only after the request was issued, or more than a day
+    /// before.
     pub fn new(
         header: RequestHeader,
         identifier: Identifier,
@@ -232,6 +235,10 @@ impl PersonRequest {
         }
         if consent.given_at() > header.issued_at() {
             let description = "must not be later than issued_at_ms";
+            return Err(FieldViolation::new("consent.given_at_ms", Reason::ConsentMissing, description));
+        }
+        if header.issued_at().since(consent.given_at()) > Consent::MAX_AGE_MS {
+            let description = "must be at most a day before issued_at_ms";
             return Err(FieldViolation::new("consent.given_at_ms", Reason::ConsentMissing, description));
         }
         Ok(Self { header, identifier, evidence, attributes, consent })

@@ -39,7 +39,9 @@ pub enum ReasonView {
     None,
     /// Every one.
     All,
-    /// Those with these codes: 1 to [`ReasonView::MAX_CODES`] of them, ascending.
+    /// Those with these codes: 1 to [`ReasonView::MAX_CODES`] of them, ascending. A no shows a reason of the
+    /// list only if the list also names every reason that is looked for before it, from 998 on
+    /// ([`IN_ORDER`](crate::authentication::IN_ORDER)): it would tell more than the list says.
     Only(Vec<u16>),
 }
 
