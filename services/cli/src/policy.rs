@@ -38,6 +38,8 @@ pub(crate) struct PolicyChange {
     #[arg(long, conflicts_with = "reasons")]
     sees_reasons: bool,
     /// The reasons that a no tells it: their numbers with commas between; all, or none [a new party: none].
+    /// A reason is told only if every one that is looked for before it is in the list too: 998, 515, 517, 997, 994, 996,
+    /// 992, 995, 331, 332, 330, 915, 100, 200, 400, 402, 403, 811, 300.
     #[arg(long, value_name = "LIST", value_parser = reasons)]
     reasons: Option<ReasonView>,
     /// Requests a second; 0 is the service's default, as for every limit [a new party: 0].

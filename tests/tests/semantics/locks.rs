@@ -174,3 +174,19 @@ async fn an_office_that_may_not_use_fingers_is_refused_with_576() {
     assert_eq!(town.send_order(&office, draft).await.unwrap().verdict, Verdict::Yes);
     town.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_locked_number_and_fingers_undoes_both_with_a_code_at_the_office() {
+    let town = Town::new().await;
+    let resident = town.enrol(1).await;
+    let (office, bank) = (town.office().await, town.bank().await);
+    let both =
+        |locked| ResidentAction::SetLocks { number: locked, fingers: locked, irises: None, face: None };
+    let locks = town.set_locks(&office, resident, both(Some(true))).await;
+    assert_eq!(locks, Locks { number: true, fingers: true, ..Locks::default() });
+    let code = town.code(&office, resident.number, 1).await;
+    let opened = town.send_order(&office, order_by_code(resident, code, both(Some(false)))).await.unwrap();
+    assert_eq!(opened.outcome, Some(ResidentOutcome::Locks(Locks::default())));
+    assert_eq!(town.told(&bank, by_fingers(resident.number, hand(1))).await, YES);
+    town.close().await;
+}

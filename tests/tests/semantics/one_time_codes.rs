@@ -406,3 +406,38 @@ async fn a_guess_at_a_code_that_was_never_ordered_is_402() {
     assert_eq!(told, no(Reason::OtpOfAnotherTransaction));
     town.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_fits_takes_no_wait_away_from_guesses_at_a_code() {
+    let town = Town::new().await;
+    let resident = town.enrol(1).await;
+    let (office, bank) = (town.office().await, town.bank().await);
+    let secret = town.authenticator(&office, resident).await;
+    let wrong = misread(&shown(&secret, step_of(town.now())));
+    for guess in 0..5 {
+        let told = town.told(&bank, by_code(resident.number, wrong.clone())).await;
+        assert_eq!(told, no(Reason::OtpMismatch), "guess {guess}");
+        if guess < 4 {
+            assert_eq!(town.told(&bank, crate::town::by_name(resident.number, crate::town::NAME)).await, YES);
+        }
+    }
+    let refused = town.refused(&bank, by_code(resident.number, wrong)).await;
+    assert_eq!(reason(&refused), Reason::TooManyAttempts);
+    town.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_party_that_must_use_virtual_numbers_orders_codes_by_them_only() {
+    let town = Town::new().await;
+    let resident = town.enrol(1).await;
+    let policy = plinth_identity::RelyingPartyPolicy { virtual_number_only: true, ..open_policy() };
+    let (office, shop) = (town.office().await, town.party("shop", policy).await);
+    for number in [resident.number, unknown_number(1)] {
+        let refused = town.order(&shop, number).await.unwrap_err();
+        assert_eq!(reason(&refused), Reason::VirtualNumberRequired);
+    }
+    let alias = town.alias(&office, resident).await;
+    let code = town.code(&shop, alias, 1).await;
+    assert_eq!(town.told(&shop, by_code(alias, code)).await, YES);
+    town.close().await;
+}
