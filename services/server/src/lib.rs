@@ -28,6 +28,7 @@ mod registrar;
 mod registry;
 mod resident;
 mod search;
+mod touched;
 #[doc(hidden)]
 pub mod trial;
 mod verdict;

@@ -22,7 +22,8 @@ use crate::budget::PartyDay;
 use crate::core::{Core, Place};
 use crate::gate::{Admission, Admitted, Origin, Signed, admit};
 use crate::refusal::Refusal;
-use crate::registrar::{Answer, Decided, Proposal, Sitting, Touched};
+use crate::registrar::{Answer, Decided, Proposal, Sitting};
+use crate::touched::Touched;
 use crate::verdict::Person;
 
 /// Has a code sent. What is answered, and when, is the same whether anybody holds the number or not.

@@ -21,7 +21,8 @@ use zeroize::Zeroizing;
 use crate::core::{Core, Place};
 use crate::gate::{Admission, Admitted, Origin, Signed, admit};
 use crate::refusal::Refusal;
-use crate::registrar::{Answer, Decided, Proposal, Sitting, Touched};
+use crate::registrar::{Answer, Decided, Proposal, Sitting};
+use crate::touched::Touched;
 use crate::verdict::{Judged, Presented, Stand, compare, settle};
 
 /// Hands out attributes of the person who is proven to be there, or says no.

@@ -4,7 +4,6 @@
 //! before, which number is free, whether a second copy of a person is in flight. A batch of decisions shares one atomic
 //! write and one fsync; only then is anyone answered, and only what was committed can be signed.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -32,6 +31,7 @@ use crate::core::Core;
 use crate::directory::Directory;
 use crate::recent::{Features, Recent};
 use crate::refusal::Refusal;
+use crate::touched::Touched;
 
 /// How many of the newest people are kept at hand: more than enter the gallery during one search, so that practically no
 /// search has to be repeated. Some 40 KiB of features each with ten fingers.
@@ -89,36 +89,6 @@ pub(crate) struct Decided {
     pub(crate) answer: Answer,
     /// The adjudication case that may change the outcome later.
     pub(crate) case: Option<plinth_identity::id::CaseId>,
-}
-
-/// People whose records have changed lately, and in which commit: what was judged by an older record is judged again.
-pub(crate) struct Touched {
-    commits: HashMap<[u8; 16], u64>,
-    /// What was read before this commit is too old to be told.
-    horizon: u64,
-}
-
-impl Touched {
-    /// How many people are remembered.
-    const MOST: usize = 8192;
-
-    pub(crate) fn new(horizon: u64) -> Self {
-        Self { commits: HashMap::new(), horizon }
-    }
-
-    /// Whether the person's record changed after commit `read_at`.
-    pub(crate) fn since(&self, person: &[u8; 16], read_at: u64) -> bool {
-        read_at < self.horizon || self.commits.get(person).is_some_and(|commit| *commit > read_at)
-    }
-
-    fn touch(&mut self, person: [u8; 16], commit: u64) {
-        if self.commits.len() >= Self::MOST {
-            // What is in hand was read a moment ago: forgetting the rest makes at most that be judged again.
-            self.commits.clear();
-            self.horizon = commit;
-        }
-        self.commits.insert(person, commit);
-    }
 }
 
 /// What a decision can see and do while the committer gathers a batch.

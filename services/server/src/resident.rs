@@ -29,7 +29,8 @@ use tonic::{Request, Response, Status};
 use crate::core::{Core, Door};
 use crate::gate::{Admission, Admitted, Origin, Signed, admit, origin};
 use crate::refusal::Refusal;
-use crate::registrar::{Answer, Decided, Proposal, Sitting, Touched};
+use crate::registrar::{Answer, Decided, Proposal, Sitting};
+use crate::touched::Touched;
 use crate::verdict::{Judged, Presented, Stand, compare, weigh};
 
 /// The gRPC face of what residents do.

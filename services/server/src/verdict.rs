@@ -26,7 +26,8 @@ use zeroize::Zeroizing;
 use crate::budget::PartyDay;
 use crate::core::Core;
 use crate::refusal::Refusal;
-use crate::registrar::{Sitting, Touched};
+use crate::registrar::Sitting;
+use crate::touched::Touched;
 
 /// Whom a request is about, as far as the service counts and keeps anything of them.
 pub(crate) struct Person {
