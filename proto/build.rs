@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// The contract, in the order in which files import each other.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "plinth/envelope/v1/envelope.proto",
     "plinth/envelope/v1/header.proto",
     "plinth/person/v1/person.proto",
@@ -15,12 +15,13 @@ const FILES: [&str; 8] = [
     "plinth/authentication/v1/authentication.proto",
     "plinth/resident/v1/resident.proto",
     "plinth/registry/v1/registry.proto",
+    "plinth/register/v1/register.proto",
     "plinth/evidence/v1/evidence.proto",
 ];
 
 /// Messages that hold a number, a name, a template, a code, a secret, a token or a whole payload: `src/redacted.rs` writes
 /// their `Debug`.
-const REDACTED: [&str; 24] = [
+const REDACTED: [&str; 25] = [
     ".plinth.envelope.v1.Envelope",
     ".plinth.person.v1.FingerSample",
     ".plinth.person.v1.IrisSample",
@@ -45,6 +46,7 @@ const REDACTED: [&str; 24] = [
     ".plinth.resident.v1.ResidentStatement",
     ".plinth.registry.v1.CaseVerdict",
     ".plinth.registry.v1.CaseDecision",
+    ".plinth.register.v1.RegisterRecord",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -8,10 +8,15 @@
 //!
 //! The floor of a verdict, in CPU time of a server: a gRPC call that does nothing with messages of the same sizes, one
 //! strict signature verification and one signature, and a durable write of the same keys and bytes in a shared batch.
+//!
+//! Galleries of a size that no enrolment would fill in time are made as files (`population`) and imported; `fit` prints how
+//! the synthetic fingers compare with real ones, so that nobody trusts a figure measured on them more than it deserves.
 
 mod bare;
 mod durable;
 mod echo;
+mod enrolment;
+mod fit;
 mod load;
 mod measurement;
 mod parties;
@@ -25,10 +30,12 @@ mod stopwatch;
 mod target;
 mod trial;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Sends authentications to a Plinth service at given rates, verifies every answer, and prints latencies and the server's
-/// CPU time a verdict beside the floor. Loopback only.
+/// CPU time a verdict beside the floor, on loopback only. Makes synthetic populations, too, and says how real they are.
 #[derive(Parser)]
 #[command(
     version,
@@ -45,18 +52,27 @@ enum Command {
     Run(trial::Run),
     /// Loads a service that runs already, on loopback.
     Against(trial::Against),
+    /// Makes a population of synthetic people, as registers that `plinth import` loads.
+    Population(population::Arguments),
+    /// Prints the statistics of synthetic fingers beside those of real ones, and fails if they are too far apart.
+    Fit(fit::Arguments),
     /// Answers every authentication with nothing: the floor of a call. Started by the others; ends with its standard input.
     #[command(hide = true)]
     Echo(echo::Echo),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match Arguments::parse().command {
-        Command::Run(run) => runtime.block_on(unless_interrupted(Box::pin(trial::run(run)))),
-        Command::Against(against) => runtime.block_on(unless_interrupted(Box::pin(trial::against(against)))),
-        Command::Echo(echo) => runtime.block_on(echo::serve(echo)),
+        Command::Population(arguments) => population::run(&arguments)?,
+        Command::Fit(arguments) => return fit::run(&arguments),
+        Command::Run(run) => runtime.block_on(unless_interrupted(Box::pin(trial::run(run))))?,
+        Command::Against(against) => {
+            runtime.block_on(unless_interrupted(Box::pin(trial::against(against))))?
+        }
+        Command::Echo(echo) => runtime.block_on(echo::serve(echo))?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// An interrupted trial is dropped like a failed one, and takes down whatever it set up.

@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::Serialize;
 
-use crate::population::Person;
+use crate::enrolment::Person;
 
 /// Of so many questions one is about somebody else.
 const IMPOSTOR_EVERY: u32 = 10;

@@ -4,8 +4,8 @@ use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
 use crate::durable::Durable;
+use crate::enrolment::Enrolled;
 use crate::measurement::{Latency, Tally};
-use crate::population::Enrolled;
 use crate::question::Kind;
 
 /// Everything that was measured.

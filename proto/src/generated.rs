@@ -36,4 +36,5 @@ area!(enrolment, "plinth.enrolment.v1", "Enrolment by agencies.");
 area!(authentication, "plinth.authentication.v1", "Authentication for relying parties.");
 area!(resident, "plinth.resident.v1", "What people do with their own number.");
 area!(registry, "plinth.registry.v1", "Parties and cases, for administrators.");
+area!(register, "plinth.register.v1", "Registers as files.");
 area!(evidence, "plinth.evidence.v1", "What everyone needs to check statements.");

@@ -9,7 +9,7 @@ mod generated;
 mod redacted;
 pub mod status;
 
-pub use generated::{authentication, enrolment, envelope, evidence, person, registry, resident};
+pub use generated::{authentication, enrolment, envelope, evidence, person, register, registry, resident};
 
 /// The compiled contract with its comments: a serialized `google.protobuf.FileDescriptorSet`, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plinth.descriptors.bin"));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{authentication, enrolment, envelope, person, registry, resident};
+use crate::{authentication, enrolment, envelope, person, register, registry, resident};
 
 impl fmt::Debug for envelope::v1::Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -212,5 +212,11 @@ impl fmt::Debug for registry::v1::CaseDecision {
             .field("case_id", &self.case_id)
             .field("decision", &self.decision)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for register::v1::RegisterRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegisterRecord").field("fingers", &self.fingers.len()).finish_non_exhaustive()
     }
 }

@@ -224,15 +224,7 @@ impl From<&Refusal> for v1::Refusal {
             reason_code: refusal.reason.code().into(),
             reason: refusal.reason.name().to_owned(),
             message: message(refusal),
-            violations: refusal
-                .violations
-                .iter()
-                .map(|violation| v1::FieldViolation {
-                    field: violation.field.clone(),
-                    reason_code: violation.reason.code().into(),
-                    description: violation.description.clone(),
-                })
-                .collect(),
+            violations: refusal.violations.iter().map(Into::into).collect(),
             retry_after_ms: refusal.retry_after.map_or(0, whole_millis),
             server_time_ms: refusal.server_time.map_or(0, Timestamp::millis),
             quota: refusal.quota.clone().unwrap_or_default(),
@@ -267,6 +259,30 @@ impl TryFrom<v1::Refusal> for Refusal {
             server_time: (wire.server_time_ms > 0).then(|| Timestamp::from_millis(wire.server_time_ms)),
             quota: Some(wire.quota).filter(|quota| !quota.is_empty()),
         })
+    }
+}
+
+impl From<&FieldViolation> for v1::FieldViolation {
+    fn from(violation: &FieldViolation) -> Self {
+        Self {
+            field: violation.field.clone(),
+            reason_code: violation.reason.code().into(),
+            description: violation.description.clone(),
+        }
+    }
+}
+
+impl TryFrom<v1::FieldViolation> for FieldViolation {
+    type Error = Self;
+
+    /// # Errors
+    ///
+    /// `reason_code` is malformed when no reason of this version has it.
+    fn try_from(wire: v1::FieldViolation) -> Result<Self, Self> {
+        match reason_coded(wire.reason_code) {
+            Some(reason) => Ok(Self { field: wire.field, reason, description: wire.description }),
+            None => Err(Self::malformed("reason_code", "is not a reason of this version")),
+        }
     }
 }
 

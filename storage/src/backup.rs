@@ -75,10 +75,10 @@ pub fn restore(backup: &Path, destination: &Path, root: &RootKey) -> Result<Rest
     source.copy_tables(&folder)?;
     let (head, leaves) = {
         let opening = upgrade::opening(&description);
-        let database =
+        let mut database =
             Database::open(&folder.tables(), &StoreOptions::default(), Arc::clone(&keys), opening)?;
-        if opening == Opening::Upgrade {
-            upgrade::fill(&database)?;
+        if let Opening::Upgrade { from } = opening {
+            upgrade::fill(&mut database, from)?;
         }
         (checked_head(&database.live(), mark)?, checked_tables(&database)?)
     };

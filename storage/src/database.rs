@@ -1,5 +1,7 @@
 //! RocksDB behind typed, sealing reads and one atomic durable write.
 
+mod blocks;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -8,17 +10,19 @@ use std::sync::Arc;
 use plinth_identity::keys::{KeyRing, Place};
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{ColumnFamily, DB, DBRawIterator, ErrorKind, Snapshot, WriteBatch};
+use zeroize::Zeroizing;
 
 use crate::error::StoreError;
 use crate::options::{self, Opening, StoreOptions};
-use crate::tables::postings::{self, Posting};
-use crate::tables::{self, OLD_FAMILIES, Table};
+use crate::tables::{self, Table};
+
+pub(crate) use blocks::BlockFile;
 
 /// Rows of one atomic step: table and key to the new bytes, or to nothing for a deleted row.
 pub(crate) type Rows = BTreeMap<(&'static str, Vec<u8>), Option<Vec<u8>>>;
 
-/// Buckets whose rows a search holds in memory at one time.
-const BUCKETS_AT_ONCE: usize = 1024;
+/// Rows that one read of many holds in memory as they are on disk. The longest are features, about 26 KB.
+const ROWS_AT_ONCE: usize = 64;
 
 /// An open database and the keys of its rows.
 pub(crate) struct Database {
@@ -35,19 +39,27 @@ impl Database {
         opening: Opening,
     ) -> Result<Self, StoreError> {
         let database = options::database(options, opening);
-        if opening == Opening::Upgrade {
+        if let Opening::Upgrade { from } = opening {
             // The tables that are about to be made must not include one that has vanished.
             let present = DB::list_cf(&database, folder).map_err(|error| failed("open", &error))?;
-            if OLD_FAMILIES.iter().any(|name| !present.iter().any(|found| found == name)) {
+            if tables::families_of(from).any(|name| !present.iter().any(|found| found == name)) {
                 return Err(StoreError::corrupt("rocksdb", "a table is missing"));
             }
         }
-        let engine = DB::open_cf_descriptors(&database, folder, options::families(options))
+        let engine = DB::open_cf_descriptors(&database, folder, options::families(options, opening))
             .map_err(|error| failed("open", &error))?;
         if tables::families().any(|name| engine.cf_handle(name).is_none()) {
             return Err(StoreError::corrupt("rocksdb", "a table is missing"));
         }
         Ok(Self { engine, keys })
+    }
+
+    /// Drops a table that this format has no more. Nothing happens if it is not there.
+    pub(crate) fn drop_table(&mut self, table: &'static str) -> Result<(), StoreError> {
+        match self.engine.cf_handle(table) {
+            None => Ok(()),
+            Some(_) => self.engine.drop_cf(table).map_err(|error| failed(table, &error)),
+        }
     }
 
     pub(crate) fn keys(&self) -> &Arc<KeyRing> {
@@ -65,7 +77,7 @@ impl Database {
     }
 
     /// Writes all rows or none, and returns when they are on disk.
-    pub(crate) fn write(&self, rows: &Rows, postings: Vec<Posting>) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, rows: &Rows) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
         for ((table, key), value) in rows {
             let family = self.family(table)?;
@@ -73,10 +85,6 @@ impl Database {
                 Some(value) => batch.put_cf(family, key, value),
                 None => batch.delete_cf(family, key),
             }
-        }
-        let family = self.family(postings::NAME)?;
-        for (bucket, people) in postings::operands(postings) {
-            batch.merge_cf(family, bucket, people);
         }
         self.engine.write_opt(batch, &options::durable_write()).map_err(|error| failed("commit", &error))
     }
@@ -106,10 +114,42 @@ impl Database {
         secret: Option<&[u8]>,
         sealed: &[u8],
     ) -> Result<T::Value, StoreError> {
-        let plaintext = self.keys.open(&place::<T>(key, secret), sealed).map_err(|_| {
-            StoreError::corrupt(T::NAME, "a row does not open: altered, moved, or sealed by other keys")
-        })?;
+        let plaintext = self.plaintext::<T>(key, secret, sealed)?;
         T::decode(&plaintext).map_err(|problem| StoreError::corrupt(T::NAME, problem))
+    }
+
+    /// Opens a row that stood at a place, and leaves it unread.
+    pub(crate) fn plaintext<T: Table>(
+        &self,
+        key: &T::Key,
+        secret: Option<&[u8]>,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        self.keys.open(&place::<T>(key, secret), sealed).map_err(|_| {
+            StoreError::corrupt(T::NAME, "a row does not open: altered, moved, or sealed by other keys")
+        })
+    }
+
+    /// Visits the plaintexts of the rows of many keys, which must ascend, each with its key's place in `keys`. Keys without
+    /// a row are passed over.
+    pub(crate) fn rows_at<T: Table>(
+        &self,
+        keys: &[T::Key],
+        mut visit: impl FnMut(usize, Zeroizing<Vec<u8>>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let family = self.family(T::NAME)?;
+        let read = options::bulk_read();
+        for (chunk, some) in keys.chunks(ROWS_AT_ONCE).enumerate() {
+            // Bytes of the keys in place, without a copy.
+            let bytes: Vec<&[u8]> = some.iter().map(AsRef::as_ref).collect();
+            let found = self.engine.batched_multi_get_cf_opt(family, bytes, true, &read);
+            for (at, (key, row)) in some.iter().zip(found).enumerate() {
+                if let Some(sealed) = row.map_err(|error| failed(T::NAME, &error))? {
+                    visit(chunk * ROWS_AT_ONCE + at, self.plaintext::<T>(key, None, &sealed)?)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn family(&self, table: &'static str) -> Result<&ColumnFamily, StoreError> {
@@ -117,7 +157,7 @@ impl Database {
     }
 }
 
-fn place<'a, T: Table>(key: &'a T::Key, secret: Option<&'a [u8]>) -> Place<'a> {
+pub(crate) fn place<'a, T: Table>(key: &'a T::Key, secret: Option<&'a [u8]>) -> Place<'a> {
     Place { table: T::NAME, key: key.as_ref(), version: T::VERSION, secret }
 }
 
@@ -235,26 +275,6 @@ impl View<'_> {
             let key = typed_key::<T>(key)?;
             visit(key, self.database.unseal::<T>(&key, None, sealed)?)
         })
-    }
-
-    /// Visits each value of each bucket, with the bucket's place in `buckets`, which must ascend and differ.
-    pub(crate) fn buckets(
-        &self,
-        buckets: &[u64],
-        mut visit: impl FnMut(usize, u64),
-    ) -> Result<(), StoreError> {
-        let family = self.database.family(postings::NAME)?;
-        let mut index = 0;
-        for some in buckets.chunks(BUCKETS_AT_ONCE) {
-            let keys: Vec<postings::Key> = some.iter().map(|bucket| bucket.to_be_bytes()).collect();
-            for row in self.database.engine.batched_multi_get_cf(family, &keys, true) {
-                if let Some(row) = row.map_err(|error| failed(postings::NAME, &error))? {
-                    postings::masked(&row)?.for_each(|value| visit(index, value));
-                }
-                index += 1;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -53,6 +53,14 @@ pub enum StoreError {
         /// What is wrong with it, without content.
         problem: Cow<'static, str>,
     },
+    /// The segment of the index is listed by a manifest, is being written, or has blocks already.
+    #[error(
+        "segment {segment} of the index is in use: this is a mistake of the program, and nothing was changed"
+    )]
+    SegmentTaken {
+        /// The segment.
+        segment: u32,
+    },
     /// The operating system refused a file operation.
     #[error("{place}: {kind}")]
     Io {
@@ -83,6 +91,7 @@ impl StoreError {
             Self::InUse => "IN_USE",
             Self::BehindMark { .. } => "BEHIND_MARK",
             Self::Corrupt { .. } => "CORRUPT",
+            Self::SegmentTaken { .. } => "SEGMENT_TAKEN",
             Self::Io { .. } => "IO",
             Self::Engine { .. } => "ENGINE",
         }
@@ -99,6 +108,7 @@ impl StoreError {
             | Self::WrongRootKey
             | Self::BehindMark { .. }
             | Self::Corrupt { .. }
+            | Self::SegmentTaken { .. }
             | Self::Io { .. }
             | Self::Engine { .. } => false,
         }

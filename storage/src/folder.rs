@@ -11,12 +11,14 @@ use plinth_identity::id::DeploymentId;
 use crate::error::StoreError;
 
 /// The layout that this program writes.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 /// The oldest layout that this program reads, and turns into [`FORMAT`] when it opens it.
 const OLDEST: u32 = 1;
 
 const DESCRIPTION: &str = "PLINTH";
+/// Name of the folder of unfinished files of segments.
+pub(crate) const BUILDING: &str = "building";
 /// Far longer than any description.
 const LONGEST: u64 = 4096;
 
@@ -40,6 +42,11 @@ impl Folder {
 
     pub(crate) fn tables(&self) -> PathBuf {
         self.0.join("rocksdb")
+    }
+
+    /// Where files of segments are written. On the same file system as the tables, which take them over.
+    pub(crate) fn building(&self) -> PathBuf {
+        self.0.join(BUILDING)
     }
 
     /// Writes a file so that it is, after a power cut too, either complete and durable or not there.
@@ -136,7 +143,7 @@ fn sync(folder: &Path) -> Result<(), StoreError> {
 ///
 /// ```text
 /// plinth store
-/// format 2
+/// format 3
 /// deployment <32 hexadecimal digits>
 /// commitment <64 hexadecimal digits>
 /// ```
@@ -232,8 +239,8 @@ mod tests {
     #[test]
     fn another_format_is_named_whatever_follows_it() {
         assert_eq!(
-            Description::parse("plinth store\nformat 3\nanything at all"),
-            Err(StoreError::OtherVersion { found: 3, supported: 2 })
+            Description::parse("plinth store\nformat 4\nanything at all"),
+            Err(StoreError::OtherVersion { found: 4, supported: 3 })
         );
     }
 }

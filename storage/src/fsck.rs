@@ -4,7 +4,9 @@
 //! |---|---|---|
 //! | holder with a number | that number's record, of the same sequence | every record has exactly one holder |
 //! | holder with a number, or pending | original records and features | every gallery row has such a holder |
-//! | features | one posting for each token | every posting comes from some features |
+//! | features | their postings, if a segment covers the person | every posting comes from features, or from somebody with a tombstone |
+//! | manifest | every block of its segments, and the counts | tombstones name people who are gone |
+//! | import | | every finding belongs to an import |
 //! | pending holder | an open case of that applicant | every open case's applicant is pending for it |
 //! | agency's list | the stored answer of that request | as many listed as answered |
 //! | head | counts, allocators and the end of the log | the log is dense |
@@ -19,19 +21,20 @@
 //! A check reads one frozen view, so it may run while the store serves.
 
 mod authentication;
+mod index;
 mod report;
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 
 use plinth_identity::case::{Case, CaseState};
-use plinth_identity::gallery::{FeatureRow, Holder};
-use plinth_identity::id::PartyId;
+use plinth_identity::gallery::Holder;
+use plinth_identity::id::{PartyId, Sequence};
 use plinth_identity::party::PartyKind;
 
 use crate::database::{Database, View, typed_key};
 use crate::error::StoreError;
+use crate::gallery;
 use crate::head::Head;
 use crate::reader::Reader;
 use crate::tables::cases::Cases;
@@ -42,7 +45,6 @@ use crate::tables::identities::Identities;
 use crate::tables::meta::{self, Meta};
 use crate::tables::nonces::Nonces;
 use crate::tables::parties::{self, Parties};
-use crate::tables::postings::{self, Posting, Token};
 use crate::tables::requests::{Requests, StatementKind};
 use crate::tables::templates::Templates;
 use crate::tables::{Table, log};
@@ -54,18 +56,13 @@ const PROGRESS_EVERY: u64 = 1024;
 
 /// Checks a store.
 ///
-/// `index` gives the tokens of a features row, as they were when the person was enrolled; `progress` is told now and
-/// then. Takes 24 bytes of memory a person.
+/// `progress` is told now and then. Takes 24 bytes of memory a person, and 9 more for each of the largest segment.
 ///
 /// # Errors
 /// Only if the engine cannot read on; what it reads and cannot make sense of is a [`Problem`].
-pub fn check(
-    reader: &Reader,
-    index: &dyn Fn(&FeatureRow) -> Vec<Token>,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Report, StoreError> {
+pub fn check(reader: &Reader, progress: &mut dyn FnMut(Progress)) -> Result<Report, StoreError> {
     let database = &reader.shared.database;
-    let view = database.frozen();
+    let (view, indices) = reader.frozen()?;
     let head = view
         .row::<Meta>(&meta::HEAD, None)?
         .ok_or_else(|| StoreError::corrupt(Meta::NAME, "the head row is missing"))?;
@@ -77,7 +74,12 @@ pub fn check(
     let people = session.holders(&open)?;
     session.identities(&people)?;
     session.templates(&people)?;
-    session.features(&people, index)?;
+    session.features(&people)?;
+    session.tombstones()?;
+    for index in &indices {
+        session.index(index)?;
+    }
+    session.imports()?;
     session.requests(&agencies)?;
     session.rows::<Nonces>(Check::Nonces, |session, _, _| {
         session.counts.nonces += 1;
@@ -111,25 +113,17 @@ struct People {
     records: Vec<[u8; 16]>,
 }
 
-/// A multiset of postings, kept as a count and a sum of hashes under a random key: two sets that differ have equal sums
-/// with a chance of 2^-64, and neither set has to fit in memory.
-struct Tally {
-    hasher: RandomState,
-    count: u64,
-    sum: u64,
-}
-
-impl Tally {
-    fn add(&mut self, posting: Posting) {
-        self.count += 1;
-        self.sum = self.sum.wrapping_add(self.hasher.hash_one((posting.bucket, posting.masked)));
-    }
-}
-
 impl Session<'_> {
     fn found(&mut self, problem: Problem, times: u64) {
         if times > 0 {
             *self.problems.entry(problem).or_default() += times;
+        }
+    }
+
+    /// Reports progress now and then.
+    fn tell(&mut self, check: Check, rows: u64) {
+        if rows.is_multiple_of(PROGRESS_EVERY) {
+            (self.progress)(Progress { check, rows });
         }
     }
 
@@ -249,60 +243,19 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn features(
-        &mut self,
-        people: &People,
-        index: &dyn Fn(&FeatureRow) -> Vec<Token>,
-    ) -> Result<(), StoreError> {
-        let hasher = RandomState::new();
-        let mut expected = Tally { hasher: hasher.clone(), count: 0, sum: 0 };
+    fn features(&mut self, people: &People) -> Result<(), StoreError> {
         let mut present: u64 = 0;
-        self.rows::<Features>(Check::Features, |session, key, row| {
+        self.rows::<Features>(Check::Features, |session, key, stored| {
             let sequence = u64::from_be_bytes(key);
             let living = people.living.binary_search(&sequence).is_ok();
             present += u64::from(living);
             session.expect(living, Problem::GalleryRowWithoutHolder(Features::NAME));
-            postings::of(&index(&row), sequence).into_iter().for_each(|posting| expected.add(posting));
+            let readable = gallery::current(session.view, Sequence::new(sequence), stored);
+            session.expect(matches!(readable, Ok(Some(_))), Problem::Unreadable(Features::NAME));
             Ok(())
         })?;
         let missing = self.counts.gallery.saturating_sub(present);
         self.found(Problem::GalleryRowMissing(Features::NAME), missing);
-
-        let mut stored = Tally { hasher, count: 0, sum: 0 };
-        self.raw_rows(Check::Postings, postings::NAME, |session, key, row| {
-            match (postings::bucket(key), postings::masked(row)) {
-                (Ok(bucket), Ok(people)) => people.for_each(|masked| stored.add(Posting { bucket, masked })),
-                _ => session.found(Problem::Unreadable(postings::NAME), 1),
-            }
-            Ok(())
-        })?;
-        self.counts.postings = stored.count;
-        if (stored.count, stored.sum) == (expected.count, expected.sum) {
-            return Ok(());
-        }
-        self.differing_postings(index, expected.count)
-    }
-
-    /// Looks every expected posting up: slow, and only done once the sums have shown that something differs.
-    fn differing_postings(
-        &mut self,
-        index: &dyn Fn(&FeatureRow) -> Vec<Token>,
-        expected: u64,
-    ) -> Result<(), StoreError> {
-        let mut missing: u64 = 0;
-        self.rows::<Features>(Check::Postings, |session, key, row| {
-            for posting in postings::of(&index(&row), u64::from_be_bytes(key)) {
-                let bucket =
-                    session.view.bytes(postings::NAME, &posting.bucket.to_be_bytes())?.unwrap_or_default();
-                let present =
-                    postings::masked(&bucket).is_ok_and(|mut people| people.any(|one| one == posting.masked));
-                missing += u64::from(!present);
-            }
-            Ok(())
-        })?;
-        self.found(Problem::PostingMissing, missing);
-        let explained = expected.saturating_sub(missing);
-        self.found(Problem::PostingWithoutFeatures, self.counts.postings.saturating_sub(explained));
         Ok(())
     }
 
@@ -364,9 +317,7 @@ impl Session<'_> {
         let mut rows: u64 = 0;
         view.walk(table, &[], |key, value| {
             rows += 1;
-            if rows.is_multiple_of(PROGRESS_EVERY) {
-                (self.progress)(Progress { check, rows });
-            }
+            self.tell(check, rows);
             visit(self, key, value).map(ControlFlow::Continue)
         })?;
         (self.progress)(Progress { check, rows });

@@ -17,6 +17,7 @@
 //! <store>/PLINTH     format, deployment id and key commitment, in the clear; also the lock of the store
 //! <store>/MARK       the last commit known durable, authenticated, kept apart from the write-ahead log
 //! <store>/rocksdb/   the tables
+//! <store>/building/  files of segments of the index that are being written; removed when the store opens
 //! ```
 
 mod attempts;
@@ -28,13 +29,17 @@ mod error;
 mod fields;
 mod folder;
 mod fsck;
+mod gallery;
 mod head;
 mod history;
+mod imports;
+mod index;
 mod mark;
 mod open;
 mod options;
 mod reader;
 mod reclaim;
+mod segments;
 mod staged;
 mod subject;
 mod tables;
@@ -50,10 +55,13 @@ pub use head::Head;
 pub use open::{NonceSource, create, open};
 pub use options::StoreOptions;
 pub use reader::Reader;
+pub use segments::{IndexView, SegmentWriter};
 pub use staged::Staged;
 pub use subject::SubjectRow;
 pub use tables::enrolments::EnrolmentEntry;
+pub use tables::findings::Finding;
+pub use tables::imports::ImportRow;
+pub use tables::manifests::{IndexManifest, Segment};
 pub use tables::nonces::NonceUse;
-pub use tables::postings::Token;
 pub use tables::requests::{StatementKind, StoredAnswer};
 pub use writer::Writer;

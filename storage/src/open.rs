@@ -1,7 +1,7 @@
 //! Creating a store, and opening one after checking it.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use plinth_identity::id::DeploymentId;
@@ -12,8 +12,9 @@ use crate::error::StoreError;
 use crate::folder::{self, Description, Folder};
 use crate::head::Head;
 use crate::mark::{self, MarkKeeper};
-use crate::options::{Opening, StoreOptions};
+use crate::options::{self, Opening, StoreOptions};
 use crate::reader::Reader;
+use crate::segments::{self, Pins};
 use crate::tables::{Table, log, meta};
 use crate::upgrade;
 use crate::writer::Writer;
@@ -35,7 +36,7 @@ pub fn create(path: &Path, root: &RootKey, deployment: DeploymentId) -> Result<(
     // The first head is the same whenever it is written under these keys, so its fixed nonce seals one content only.
     let head = database.seal::<meta::Meta>(&meta::HEAD, None, &Head::genesis(), [0; 24]);
     let rows = Rows::from([((meta::Meta::NAME, meta::HEAD.to_vec()), Some(head))]);
-    database.write(&rows, Vec::new())?;
+    database.write(&rows)?;
     drop(database);
     mark::write(&folder, &keys, Head::genesis().commits)?;
     folder.describe(&Description { format: folder::FORMAT, deployment, commitment: keys.commitment() })
@@ -45,7 +46,7 @@ pub fn create(path: &Path, root: &RootKey, deployment: DeploymentId) -> Result<(
 ///
 /// Checked are the format, the lock, the commitment to the root key, that the tables hold every commit that the
 /// high-water mark witnesses, and that the log ends where the head says. The store stays locked until the writer and
-/// every clone of the reader are dropped.
+/// every clone of the reader are dropped. What an interrupted build of the index has left is removed.
 ///
 /// A store of an older format is brought to the newest on the way (its new tables are made empty, and its nonces and answers are
 /// entered for reclaiming), after which the older program refuses it as of another version.
@@ -67,20 +68,29 @@ pub fn open(
     }
     let mark = mark::read(&folder, &keys)?;
     let opening = upgrade::opening(&description);
-    let database = Database::open(&folder.tables(), options, Arc::clone(&keys), opening)?;
+    let mut database = Database::open(&folder.tables(), options, Arc::clone(&keys), opening)?;
     let head = checked_head(&database.live(), mark)?;
     let lock = match opening {
-        Opening::Upgrade => {
-            upgrade::fill(&database)?;
+        Opening::Upgrade { from } => {
+            upgrade::fill(&mut database, from)?;
             folder.describe_again(&upgrade::described(&description))?
         }
         Opening::Create | Opening::Existing => lock,
     };
+    segments::remove_remains(&database, &folder.building())?;
+    let building = folder.building();
     let keeper = MarkKeeper::start(folder, keys, mark, options.mark_interval)?;
     // The mark may have lagged behind a crash; what was found now is what must be found from now on.
     keeper.advance(head.commits);
-    let shared =
-        Arc::new(Shared { database, head: RwLock::new(head), nonces: Mutex::new(nonces), _lock: lock });
+    let shared = Arc::new(Shared {
+        block_file: options::block_file(),
+        database,
+        building,
+        pins: Pins::default(),
+        head: RwLock::new(head),
+        nonces: Mutex::new(nonces),
+        _lock: lock,
+    });
     Ok((Reader::new(Arc::clone(&shared)), Writer::new(shared, keeper)))
 }
 
@@ -105,6 +115,12 @@ pub(crate) fn checked_head(view: &View<'_>, mark: u64) -> Result<Head, StoreErro
 /// What reader, writer and staged steps share.
 pub(crate) struct Shared {
     pub(crate) database: Database,
+    /// How files of blocks are laid out.
+    pub(crate) block_file: rocksdb::Options,
+    /// Folder of unfinished files of blocks.
+    pub(crate) building: PathBuf,
+    /// Segments in use that no manifest may list.
+    pub(crate) pins: Pins,
     /// The head of the last durable commit. The rows that it counts are readable before it moves.
     head: RwLock<Head>,
     nonces: Mutex<NonceSource>,

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, DataBlockIndexType,
-    LogLevel, Options, ReadOptions, WriteOptions,
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, LogLevel, Options,
+    ReadOptions, WriteOptions,
 };
 
+use crate::tables::features::Features;
 use crate::tables::outbox::Outbox;
-use crate::tables::{self, Table, expiries, postings};
+use crate::tables::templates::Templates;
+use crate::tables::{self, RETIRED_POSTINGS, Table, expiries, segments};
+use crate::upgrade;
 
 const MIB: usize = 1 << 20;
 
@@ -37,8 +40,11 @@ pub(crate) enum Opening {
     Create,
     /// Nothing: every table must be there.
     Existing,
-    /// The tables that a later format added.
-    Upgrade,
+    /// The tables that formats after this one added.
+    Upgrade {
+        /// The format of the store as it is.
+        from: u32,
+    },
 }
 
 /// Options of the database as a whole.
@@ -77,38 +83,65 @@ pub(crate) fn database(options: &StoreOptions, opening: Opening) -> Options {
 }
 
 /// Every table with its options. All share one block cache.
-pub(crate) fn families(options: &StoreOptions) -> Vec<ColumnFamilyDescriptor> {
+pub(crate) fn families(options: &StoreOptions, opening: Opening) -> Vec<ColumnFamilyDescriptor> {
     // 0: the cache finds its own entry size. This kind takes no lock on a hit, and one search makes thousands.
     let cache = Cache::new_hyper_clock_cache(options.cache_bytes, 0);
-    tables::families().map(|name| ColumnFamilyDescriptor::new(name, family(name, &cache))).collect()
+    let mut families: Vec<_> = tables::families()
+        .map(|name| ColumnFamilyDescriptor::new(name, family(name, options, &cache)))
+        .collect();
+    if let Opening::Upgrade { .. } = opening {
+        let mut retired = Options::default();
+        // The log may end in changes of this table. Should the upgrade fail, the older program must find them made.
+        retired.set_merge_operator_associative("symmetric difference", |_, row, operands| {
+            upgrade::symmetric_difference(row.into_iter().chain(operands.iter()))
+        });
+        families.push(ColumnFamilyDescriptor::new(RETIRED_POSTINGS, retired));
+    }
+    families
 }
 
-fn family(name: &str, cache: &Cache) -> Options {
+fn family(name: &str, options: &StoreOptions, cache: &Cache) -> Options {
+    if name == segments::NAME {
+        return block_file();
+    }
     let mut table = Options::default();
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(cache);
-    // 10 bits a key miss one absent key in a hundred; most look-ups (new request ids, foreign buckets) are for absent keys.
+    // 10 bits a key miss one absent key in a hundred; most look-ups (new request ids) are for absent keys.
     blocks.set_bloom_filter(10.0, false);
     // Index and filter blocks count against the cache's budget, the newest ones staying in it.
     blocks.set_cache_index_and_filter_blocks(true);
     blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    // Sealed rows look random and postings are hashes: there is nothing to compress.
+    // Sealed rows look random: there is nothing to compress.
     table.set_compression_type(DBCompressionType::None);
-    if name == postings::NAME {
-        table.set_merge_operator_associative("symmetric difference", |_, row, operands| {
-            postings::merge(row.into_iter().chain(operands.iter()))
-        });
-        // A search makes thousands of look-ups, so its filters also cover the newest rows, still in memory (with a tenth
-        // of the memtable), and a hash index within each block replaces the binary search.
-        table.set_memtable_prefix_bloom_ratio(0.1);
-        table.set_memtable_whole_key_filtering(true);
-        blocks.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
+    if name == Features::NAME || name == Templates::NAME {
+        // Written in the order of their keys, so files never overlap and are moved down the levels without being written
+        // again: they stay as large as the shared budget lets them grow, and a million people need few descriptors.
+        table.set_write_buffer_size(options.memtable_bytes);
     }
     if name == expiries::NAME || name == Outbox::NAME {
         // Queues: rows are put at one end and deleted at the other. A file in which half of 4,096 neighbours are
         // deletions is compacted soon, or every look at the head of the queue would step over the dead.
         table.add_compact_on_deletion_collector_factory(4096, 2048, 0.5);
     }
+    table.set_block_based_table_factory(&blocks);
+    table
+}
+
+/// The table of the index's blocks, and the files that are written beside it.
+pub(crate) fn block_file() -> Options {
+    let mut table = Options::default();
+    let mut blocks = BlockBasedOptions::default();
+    // A sealed block of the index is about this long: each is a block of the file, so that one read fetches it alone.
+    blocks.set_block_size(4096);
+    // Searches keep opened blocks themselves, and the system keeps the files' pages: a third copy would only push out rows.
+    blocks.disable_cache();
+    // Outside the cache, where nothing evicts them: every search needs every file's list of blocks, 20 bytes a block.
+    blocks.set_cache_index_and_filter_blocks(false);
+    // No filter: whatever is looked up is there. And sealed bytes do not compress.
+    table.set_compression_type(DBCompressionType::None);
+    // Should files ever be compacted, they are to stay as long as they were written.
+    table.set_target_file_size_base(256 * MIB as u64);
     table.set_block_based_table_factory(&blocks);
     table
 }
@@ -121,6 +154,24 @@ pub(crate) fn durable_write() -> WriteOptions {
     // Batches arrive sorted by key, so each insertion starts where the last one ended.
     write.set_memtable_insert_hint_per_batch(true);
     write
+}
+
+/// Reading blocks of the index.
+pub(crate) fn block_read() -> ReadOptions {
+    let mut read = ReadOptions::default();
+    // The seal tells every altered bit; a second checksum of the same 4 KiB would find nothing more.
+    read.set_verify_checksums(false);
+    read
+}
+
+/// Reading many long rows of people who will hardly be asked for again.
+pub(crate) fn bulk_read() -> ReadOptions {
+    let mut read = ReadOptions::default();
+    // A few hundred of them would push megabytes of other rows out of the cache.
+    read.fill_cache(false);
+    // As for blocks, the seal tells.
+    read.set_verify_checksums(false);
+    read
 }
 
 /// Walking everything once.

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use plinth_identity::case::Case;
-use plinth_identity::gallery::{FeatureRow, GalleryEntry, Holder};
+use plinth_identity::gallery::{GalleryEntry, Holder};
 use plinth_identity::id::{CaseId, DeploymentId, LogPosition, Nonce, PartyId, RequestId, Sequence};
 use plinth_identity::identity_record::IdentityRecord;
 use plinth_identity::keys::KeyRing;
@@ -16,12 +16,10 @@ use crate::head::Head;
 use crate::open::Shared;
 use crate::tables::cases::Cases;
 use crate::tables::enrolments::{self, EnrolmentEntry, Enrolments};
-use crate::tables::features::Features;
 use crate::tables::holders::Holders;
 use crate::tables::identities::Identities;
 use crate::tables::nonces::{NonceUse, Nonces};
 use crate::tables::parties::{self, Parties};
-use crate::tables::postings::Token;
 use crate::tables::requests::{Requests, StoredAnswer};
 use crate::tables::templates::Templates;
 use crate::tables::{Table, log};
@@ -76,11 +74,6 @@ impl Reader {
     /// The original template records of a gallery row.
     pub fn templates(&self, sequence: Sequence) -> Result<Option<GalleryEntry>, StoreError> {
         self.row::<Templates>(&sequence.get().to_be_bytes())
-    }
-
-    /// The features of a gallery row.
-    pub fn features(&self, sequence: Sequence) -> Result<Option<FeatureRow>, StoreError> {
-        self.row::<Features>(&sequence.get().to_be_bytes())
     }
 
     /// What a party's request was answered.
@@ -151,17 +144,6 @@ impl Reader {
         self.rows_from::<Cases, _>(from, limit, |_, case| case)
     }
 
-    /// People of the gallery from a sequence number on (itself included), in order, at most `limit` of them.
-    pub fn gallery_since(
-        &self,
-        from: Sequence,
-        limit: usize,
-    ) -> Result<Vec<(Sequence, FeatureRow)>, StoreError> {
-        self.rows_from::<Features, _>(from.get(), limit, |key, row| {
-            (Sequence::new(u64::from_be_bytes(key)), row)
-        })
-    }
-
     /// The log leaf at a position.
     pub fn leaf(&self, position: LogPosition) -> Result<Option<[u8; 32]>, StoreError> {
         let row = self.shared.database.live().bytes(log::NAME, &position.get().to_be_bytes())?;
@@ -182,34 +164,6 @@ impl Reader {
             Ok(more(leaves.len() < limit))
         })?;
         Ok(leaves)
-    }
-
-    /// Everything that stands in the buckets of a probe's tokens: for each token, by its place in `tokens`, each value
-    /// of its bucket XOR the token's mask. A value is the sequence number, with whatever the gallery's own mask added to
-    /// it. Tokens of one bucket meet its values each for itself.
-    ///
-    /// The order is that of the buckets, not of `tokens`. It costs one look-up for each distinct bucket.
-    pub fn meetings(&self, tokens: &[Token], mut visit: impl FnMut(usize, u64)) -> Result<(), StoreError> {
-        let mut order: Vec<usize> = (0..tokens.len()).collect();
-        order.sort_unstable_by_key(|place| tokens[*place].bucket);
-        let probes: Vec<&[usize]> =
-            order.chunk_by(|one, other| tokens[*one].bucket == tokens[*other].bucket).collect();
-        let buckets: Vec<u64> = probes.iter().map(|same| tokens[same[0]].bucket).collect();
-        self.shared.database.live().buckets(&buckets, |index, value| {
-            for place in probes[index] {
-                visit(*place, value ^ tokens[*place].mask);
-            }
-        })
-    }
-
-    /// Who shares how many of a probe's tokens: most votes first, then the lower sequence number.
-    ///
-    /// Tokens of all fingers are given together; a token given twice counts twice. The result holds everybody with at
-    /// least one vote, pending people included.
-    pub fn votes(&self, tokens: &[Token]) -> Result<Vec<(Sequence, u32)>, StoreError> {
-        let mut votes = Vec::new();
-        self.meetings(tokens, |_, sequence| votes.push(sequence))?;
-        Ok(tally(votes))
     }
 
     pub(crate) fn row<T: Table>(&self, key: &T::Key) -> Result<Option<T::Value>, StoreError> {
@@ -235,16 +189,4 @@ impl Reader {
 
 fn more(room: bool) -> ControlFlow<()> {
     if room { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-}
-
-/// Counts equal sequence numbers.
-fn tally(mut votes: Vec<u64>) -> Vec<(Sequence, u32)> {
-    votes.sort_unstable();
-    let mut counted: Vec<(Sequence, u32)> = votes
-        .chunk_by(|one, other| one == other)
-        .map(|same| (Sequence::new(same[0]), u32::try_from(same.len()).unwrap_or(u32::MAX)))
-        .collect();
-    // Stable, so people with equal votes stay in the order of their sequence numbers.
-    counted.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    counted
 }

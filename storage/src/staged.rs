@@ -11,7 +11,7 @@ use plinth_identity::number::IdentityNumber;
 use plinth_identity::party::{Party, PartyKind};
 use plinth_identity::time::Timestamp;
 
-use crate::database::{Rows, View};
+use crate::database::{Rows, View, place};
 use crate::error::StoreError;
 use crate::head::Head;
 use crate::open::Shared;
@@ -23,9 +23,9 @@ use crate::tables::identities::Identities;
 use crate::tables::meta::Meta;
 use crate::tables::nonces::{NonceUse, Nonces};
 use crate::tables::parties::{self, Parties};
-use crate::tables::postings::{self, Posting, Token};
 use crate::tables::requests::{Requests, StoredAnswer};
 use crate::tables::templates::Templates;
+use crate::tables::tombstones::Tombstones;
 use crate::tables::{Table, log};
 
 /// What a row must still be when the step is written.
@@ -50,7 +50,6 @@ pub struct Staged {
     /// The time of the step. It goes into the head with whatever else is written, and is alone no reason to write.
     pub(crate) latest: Option<Timestamp>,
     pub(crate) rows: Rows,
-    postings: Vec<Posting>,
     conditions: BTreeMap<(&'static str, Vec<u8>), Condition>,
     /// Rows that must be absent although nobody looked.
     unseen: Vec<(&'static str, Vec<u8>)>,
@@ -62,7 +61,6 @@ pub(crate) struct Step {
     pub(crate) head: Head,
     pub(crate) latest: Option<Timestamp>,
     pub(crate) rows: Rows,
-    pub(crate) postings: Vec<Posting>,
     pub(crate) conditions: BTreeMap<(&'static str, Vec<u8>), Condition>,
     pub(crate) unseen: Vec<(&'static str, Vec<u8>)>,
 }
@@ -76,7 +74,6 @@ impl Staged {
             head: base,
             latest: None,
             rows: Rows::new(),
-            postings: Vec::new(),
             conditions: BTreeMap::new(),
             unseen: Vec::new(),
         }
@@ -87,14 +84,14 @@ impl Staged {
     }
 
     pub(crate) fn into_step(self) -> Step {
-        let Self { shared: _, base, head, latest, rows, postings, conditions, unseen } = self;
-        Step { base, head, latest, rows, postings, conditions, unseen }
+        let Self { shared: _, base, head, latest, rows, conditions, unseen } = self;
+        Step { base, head, latest, rows, conditions, unseen }
     }
 
     /// Whether committing would write nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.postings.is_empty() && self.head == self.base
+        self.rows.is_empty() && self.head == self.base
     }
 
     /// The head as this step leaves it, but for the number of commits.
@@ -136,11 +133,6 @@ impl Staged {
     /// Who stands behind a gallery row.
     pub fn holder(&mut self, sequence: Sequence) -> Result<Option<Holder>, StoreError> {
         self.row::<Holders>(&sequence.get().to_be_bytes(), None)
-    }
-
-    /// The features of a gallery row.
-    pub fn features(&mut self, sequence: Sequence) -> Result<Option<FeatureRow>, StoreError> {
-        self.row::<Features>(&sequence.get().to_be_bytes(), None)
     }
 
     /// What a party's request was answered.
@@ -220,32 +212,27 @@ impl Staged {
         self.put::<Identities>(&key, Some(&number.digits()), record);
     }
 
-    /// Adds a person to the gallery: original records, features, and a posting for each token of the features. The commit
-    /// is a conflict if the person is in the gallery already.
-    pub fn put_gallery(
-        &mut self,
-        sequence: Sequence,
-        originals: &GalleryEntry,
-        features: &FeatureRow,
-        tokens: &[Token],
-    ) {
+    /// Adds a person to the gallery: original records and features. The commit is a conflict if the person is in the gallery
+    /// already, or has left it: a sequence number is given once.
+    pub fn put_gallery(&mut self, sequence: Sequence, originals: &GalleryEntry, features: &FeatureRow) {
         let key = sequence.get().to_be_bytes();
-        if !self.rows.contains_key(&(Features::NAME, key.to_vec())) {
-            self.unseen.push((Features::NAME, key.to_vec()));
+        for table in [Features::NAME, Tombstones::NAME] {
+            if !self.rows.contains_key(&(table, key.to_vec())) {
+                self.unseen.push((table, key.to_vec()));
+            }
         }
         self.put::<Templates>(&key, None, originals);
-        self.put::<Features>(&key, None, features);
-        self.postings.extend(postings::of(tokens, sequence.get()));
+        self.put_features(&key, features);
         self.head.gallery = self.head.gallery.saturating_add(1);
     }
 
-    /// Takes a person who is in the gallery out of it. The tokens must be those that [`Staged::put_gallery`] was given,
-    /// which are those of the stored features.
-    pub fn remove_gallery(&mut self, sequence: Sequence, tokens: &[Token]) {
+    /// Takes a person who is in the gallery out of it, and puts a tombstone in their place, which keeps searches from what
+    /// the index still says of them.
+    pub fn remove_gallery(&mut self, sequence: Sequence) {
         let key = sequence.get().to_be_bytes().to_vec();
         self.rows.insert((Templates::NAME, key.clone()), None);
         self.rows.insert((Features::NAME, key), None);
-        self.postings.extend(postings::of(tokens, sequence.get()));
+        self.put_tombstone(sequence);
         self.head.gallery = self.head.gallery.saturating_sub(1);
     }
 
@@ -294,6 +281,13 @@ impl Staged {
         self.rows.insert((T::NAME, key.as_ref().to_vec()), Some(sealed));
     }
 
+    /// Puts a row of features.
+    pub(crate) fn put_features(&mut self, key: &[u8; 8], features: &FeatureRow) {
+        let place = place::<Features>(key, None);
+        let sealed = self.shared.database.keys().seal(&place, &features.encode(), self.shared.nonce());
+        self.rows.insert((Features::NAME, key.to_vec()), Some(sealed));
+    }
+
     pub(crate) fn row<T: Table>(
         &mut self,
         key: &T::Key,
@@ -306,7 +300,7 @@ impl Staged {
     }
 
     /// The row as this step sees it. The first look at a row of the store is remembered as a condition.
-    fn sealed(&mut self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(crate) fn sealed(&mut self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let place = (table, key.to_vec());
         if let Some(staged) = self.rows.get(&place) {
             return Ok(staged.clone());

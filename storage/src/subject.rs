@@ -10,6 +10,7 @@ use plinth_identity::virtual_number::{VirtualNumber, VirtualNumberRow};
 
 use crate::database::View;
 use crate::error::StoreError;
+use crate::gallery;
 use crate::reader::Reader;
 use crate::tables::Table;
 use crate::tables::features::Features;
@@ -75,8 +76,7 @@ impl Reader {
             }
         };
         let record = self.shared.database.unseal::<Identities>(&key, Some(&holder.digits()), &sealed)?;
-        let features = view
-            .row::<Features>(&record.sequence.get().to_be_bytes(), None)?
+        let features = gallery::features(&view, record.sequence)?
             .ok_or_else(|| StoreError::corrupt(Features::NAME, "a person with a number has no features"))?;
         Ok(Some(SubjectRow { record, features, present, number: present.then_some(holder), virtual_row }))
     }

@@ -79,7 +79,7 @@ impl Writer {
         head.commits = current.commits.saturating_add(1);
         let sealed = self.shared.database.seal::<meta::Meta>(&meta::HEAD, None, &head, self.shared.nonce());
         step.rows.insert((meta::Meta::NAME, meta::HEAD.to_vec()), Some(sealed));
-        self.shared.database.write(&step.rows, step.postings).map_err(CommitError::Failed)?;
+        self.shared.database.write(&step.rows).map_err(CommitError::Failed)?;
         self.shared.advance(head);
         self.mark.advance(head.commits);
         Ok(())

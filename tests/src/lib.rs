@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test world may stop where it fails")]
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
@@ -113,6 +114,12 @@ impl World {
     #[must_use]
     pub fn admin_url(&self) -> String {
         format!("http://{}", self.running.as_ref().unwrap().admin_address)
+    }
+
+    /// Where metrics are read, if the configuration asks for it.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.running.as_ref().unwrap().metrics_address
     }
 
     /// A new connection to the public listener.

@@ -23,7 +23,7 @@ use plinth_tests::{World, enrolment, fingers, question, signing_key};
 /// together still prove one.
 async fn world() -> World {
     World::with(|config| {
-        config.deduplication = DeduplicationSettings { duplicate_fmr: 1e-12, adjudicate_fmr: 3e-4 };
+        config.deduplication = DeduplicationSettings { target_fpir: 0.03, certainty: 1e9 };
     })
     .await
 }

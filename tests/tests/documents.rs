@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use plinth_identity::examples::matching_rules_markdown;
+use plinth_identity::policy::deduplication_markdown;
 use plinth_identity::reason::reasons_markdown;
 
 /// Asked for at run time: checkouts may share one build folder.
@@ -36,6 +37,11 @@ fn the_page_about_reasons_is_the_table_of_the_code() {
 }
 
 #[test]
+fn the_page_about_deduplication_is_the_policy_of_the_code() {
+    must_be("deduplication.md", &deduplication_markdown());
+}
+
+#[test]
 fn the_page_about_matching_is_made_of_the_examples_that_run_as_tests() {
     must_be("matching-rules.md", &matching_rules_markdown());
 }
@@ -43,7 +49,7 @@ fn the_page_about_matching_is_made_of_the_examples_that_run_as_tests() {
 #[test]
 fn every_link_of_a_page_leads_to_a_file() {
     let mut lost = Vec::new();
-    for page in ["calls.md", "sandbox.md", "reasons.md", "matching-rules.md"] {
+    for page in ["calls.md", "sandbox.md", "reasons.md", "matching-rules.md", "deduplication.md"] {
         let text = std::fs::read_to_string(docs().join(page)).unwrap();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = target.split('#').next().unwrap_or_default();

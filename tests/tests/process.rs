@@ -205,9 +205,10 @@ fn a_setting_that_does_not_exist_or_contradicts_another_is_refused_by_name() {
     for (addition, named) in [
         ("listne = \"127.0.0.1:0\"", "listne"),
         ("[limits]\nin_flihgt = 1", "in_flihgt"),
-        ("[deduplication]\nduplicate_fmr = 1e-3\nfmr = 1e-4", "`fmr`"),
+        ("[deduplication]\ntarget_fpir = 1e-3\nfmr = 1e-4", "`fmr`"),
         ("[tls]\ncertificate = \"c\"\nkey = \"k\"", "client_ca"),
-        ("[deduplication]\nduplicate_fmr = 1e-2\nadjudicate_fmr = 1e-3", "duplicate_fmr <= adjudicate_fmr"),
+        ("[deduplication]\ntarget_fpir = 0.6", "deduplication.target_fpir"),
+        ("[deduplication]\ncertainty = 0.9", "deduplication.certainty"),
         ("[limits]\ndrain_seconds = 10", "limits.drain_seconds"),
         ("listen = \"0.0.0.0:0\"", "without TLS only loopback"),
         ("listen = \"somewhere\"", "listen"),

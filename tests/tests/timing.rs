@@ -133,7 +133,7 @@ fn settle_people(
     for (index, number) in numbers.iter().enumerate() {
         let (entry, features) = &fingers[index % fingers.len()];
         let sequence = staged.next_sequence();
-        staged.put_gallery(sequence, &GalleryEntry { sequence, ..entry.clone() }, features, &[]);
+        staged.put_gallery(sequence, &GalleryEntry { sequence, ..entry.clone() }, features);
         staged.put_holder(sequence, &Holder::Number(*number));
         let status = match kind {
             Kind::Suspended => LifecycleStatus::Suspended,

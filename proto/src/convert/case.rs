@@ -122,7 +122,7 @@ pub fn case_view(case: &Case, candidates: &[CandidateView<'_>]) -> v1::Case {
         applicant: Some((&case.demographics).into()),
         request: Some(case_request(&case.request)),
         joined: case.joined.iter().map(case_request).collect(),
-        candidates: candidates.iter().map(candidate).collect(),
+        candidates: candidates.iter().map(candidate_view).collect(),
         opened_at_ms: case.opened_at.millis(),
         decided,
     }
@@ -135,7 +135,9 @@ fn case_request(request: &EnrolmentRef) -> v1::CaseRequest {
     }
 }
 
-fn candidate(view: &CandidateView<'_>) -> v1::CaseCandidate {
+/// Somebody whom somebody else resembles, as administrators see them.
+#[must_use]
+pub fn candidate_view(view: &CandidateView<'_>) -> v1::CaseCandidate {
     v1::CaseCandidate {
         number_masked: view.number.map(ToString::to_string).unwrap_or_default(),
         demographics: view.record.map(|record| (&record.demographics).into()),

@@ -74,6 +74,7 @@ pub fn encode_enrolment_statement(statement: &EnrolmentStatement) -> Vec<u8> {
         searched: statement.searched,
         duplicate_fmr: statement.duplicate_fmr,
         adjudicate_fmr: statement.adjudicate_fmr,
+        target_fpir: statement.target_fpir,
     }
     .encode_to_vec()
 }
@@ -101,6 +102,7 @@ impl TryFrom<v1::EnrolmentStatement> for EnrolmentStatement {
             searched: wire.searched,
             duplicate_fmr: rate(wire.duplicate_fmr, "duplicate_fmr")?,
             adjudicate_fmr: rate(wire.adjudicate_fmr, "adjudicate_fmr")?,
+            target_fpir: rate(wire.target_fpir, "target_fpir")?,
         })
     }
 }

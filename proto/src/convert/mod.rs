@@ -6,6 +6,7 @@
 //! that to verify, because signatures cover the bytes that were sent.
 
 pub mod authentication;
+pub mod capture;
 mod case;
 mod claim;
 pub mod enrolment;
@@ -20,6 +21,7 @@ mod party;
 mod person;
 pub mod personal_data;
 mod presentation;
+pub mod register;
 pub mod registry;
 pub mod resident;
 mod verdict;

@@ -89,20 +89,27 @@ impl From<Gender> for v1::Gender {
 
 /// The samples of a request as one validated set; paths begin with `fingers[i]`.
 pub(super) fn fingers(wire: Vec<v1::FingerSample>) -> Result<Fingers, FieldViolation> {
-    let samples = wire
-        .into_iter()
-        .enumerate()
-        .map(|(index, sample)| {
-            let position = position(sample.position, index)?;
-            Ok(FingerSample { position, record: sample.record })
-        })
-        .collect::<Result<Vec<_>, FieldViolation>>()?;
-    Fingers::new(samples)
+    Fingers::new(samples(wire)?)
+}
+
+/// The samples of a request, their records not looked at; paths begin with `fingers[i]`.
+pub(super) fn samples(wire: Vec<v1::FingerSample>) -> Result<Vec<FingerSample>, FieldViolation> {
+    let sample = |(index, sample): (usize, v1::FingerSample)| {
+        let position = position(sample.position).ok_or_else(|| {
+            let description = "must be a finger position, 0 to 10";
+            FieldViolation::malformed(format!("fingers[{index}].position"), description)
+        })?;
+        Ok(FingerSample { position, record: sample.record })
+    };
+    wire.into_iter().enumerate().map(sample).collect()
 }
 
 pub(super) fn encode_fingers(fingers: &Fingers) -> Vec<v1::FingerSample> {
-    fingers
-        .samples()
+    encode_samples(fingers.samples())
+}
+
+pub(super) fn encode_samples(samples: &[FingerSample]) -> Vec<v1::FingerSample> {
+    samples
         .iter()
         .map(|sample| v1::FingerSample {
             position: i32::from(sample.position.code()),
@@ -165,10 +172,9 @@ pub(super) fn address(wire: v1::Address) -> Result<Address, FieldViolation> {
     Address::try_from(wire).map_err(|violation| violation.at("address"))
 }
 
-fn position(wire: i32, index: usize) -> Result<FingerPosition, FieldViolation> {
-    u8::try_from(wire).ok().and_then(|code| FingerPosition::try_from(code).ok()).ok_or_else(|| {
-        FieldViolation::malformed(format!("fingers[{index}].position"), "must be a finger position, 0 to 10")
-    })
+/// The position of a code, 0 to 10.
+pub(super) fn position(wire: i32) -> Option<FingerPosition> {
+    FingerPosition::try_from(u8::try_from(wire).ok()?).ok()
 }
 
 pub(super) fn gender(wire: i32) -> Result<Option<Gender>, FieldViolation> {

@@ -8,7 +8,9 @@ use plinth_identity::request::RequestHeader;
 use plinth_identity::statement::{RegistryChange, RegistryStatement};
 use prost::Message;
 
-pub use super::case::{CandidateView, CaseOrder, case_view, decode_case_decision, encode_case_decision};
+pub use super::case::{
+    CandidateView, CaseOrder, candidate_view, case_view, decode_case_decision, encode_case_decision,
+};
 use super::case::{decision, encode_decision};
 use super::header::{
     encode_request_header, encode_statement_header, party_id, request_header, statement_header,
@@ -52,6 +54,8 @@ pub enum Change {
     Reinstate(PartyRef),
     /// Revoke it for ever.
     Revoke(PartyRef),
+    /// Build the index anew, under a new key.
+    RenewIndex,
     /// Write a backup.
     Backup {
         /// A folder on the server's machine that does not exist yet: 1 to [`MAX_DIRECTORY_BYTES`] bytes.
@@ -72,6 +76,7 @@ pub fn encode_registry_change(order: &RegistryOrder) -> Vec<u8> {
         Change::Suspend(party) => Wire::Suspend(party.into()),
         Change::Reinstate(party) => Wire::Reinstate(party.into()),
         Change::Revoke(party) => Wire::Revoke(party.into()),
+        Change::RenewIndex => Wire::RenewIndex(v1::IndexOrder {}),
         Change::Backup { directory } => Wire::Backup(v1::BackupOrder { directory: directory.clone() }),
     };
     v1::RegistryChange { header: Some(encode_request_header(&order.header)), change: Some(change) }
@@ -106,6 +111,7 @@ impl TryFrom<v1::RegistryChange> for RegistryOrder {
             Wire::Reinstate(party) => Change::Reinstate(party_at(party, "reinstate")?),
             Wire::Revoke(party) => Change::Revoke(party_at(party, "revoke")?),
             Wire::Backup(order) => Change::Backup { directory: directory(order)? },
+            Wire::RenewIndex(v1::IndexOrder {}) => Change::RenewIndex,
         };
         Ok(Self { header, change })
     }
@@ -162,7 +168,7 @@ pub struct RegistryQuery {
     pub ask: RegistryAsk,
 }
 
-/// Parties, cases, or one case.
+/// What can be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistryAsk {
     /// A page of parties in the order of their ids.
@@ -181,6 +187,15 @@ pub enum RegistryAsk {
     },
     /// One case.
     Case(CaseId),
+    /// The state of the index.
+    Index,
+    /// A page of pairs of an imported register.
+    Findings {
+        /// The register's number, 1 or more.
+        import: u32,
+        /// Which page.
+        page: Page,
+    },
 }
 
 /// The bytes of a registry query, for the administrator to sign.
@@ -199,6 +214,12 @@ pub fn encode_registry_query(query: &RegistryQuery) -> Vec<u8> {
             page_token: page.token().to_owned(),
         }),
         RegistryAsk::Case(case) => Wire::CaseId(case.get()),
+        RegistryAsk::Index => Wire::Index(v1::IndexAsk {}),
+        RegistryAsk::Findings { import, page } => Wire::Findings(v1::FindingsPage {
+            import_id: *import,
+            page_size: page.size(),
+            page_token: page.token().to_owned(),
+        }),
     };
     v1::RegistryQuery { header: Some(encode_request_header(&query.header)), ask: Some(ask) }.encode_to_vec()
 }
@@ -230,6 +251,15 @@ impl TryFrom<v1::RegistryQuery> for RegistryQuery {
                     .map_err(|violation| violation.at("cases"))?,
             },
             Wire::CaseId(case) => RegistryAsk::Case(CaseId::new(case)),
+            Wire::Index(v1::IndexAsk {}) => RegistryAsk::Index,
+            Wire::Findings(v1::FindingsPage { import_id: 0, .. }) => {
+                return Err(FieldViolation::malformed("findings.import_id", "must be 1 or more"));
+            }
+            Wire::Findings(findings) => RegistryAsk::Findings {
+                import: findings.import_id,
+                page: Page::new(findings.page_size, &findings.page_token)
+                    .map_err(|violation| violation.at("findings"))?,
+            },
         };
         Ok(Self { header, ask })
     }
@@ -274,6 +304,10 @@ pub fn encode_registry_statement(statement: &RegistryStatement) -> Vec<u8> {
             wire.case_id = case.get();
             v1::RegistryAction::CaseExtended
         }
+        RegistryChange::IndexRenewed { epoch } => {
+            wire.index_epoch = *epoch;
+            v1::RegistryAction::IndexRenewed
+        }
     };
     wire.action = action.into();
     wire.encode_to_vec()
@@ -303,7 +337,11 @@ impl TryFrom<v1::RegistryStatement> for RegistryStatement {
 
 fn statement_change(wire: &v1::RegistryStatement) -> Result<RegistryChange, FieldViolation> {
     use v1::RegistryAction as Action;
-    match Action::try_from(wire.action) {
+    let action = Action::try_from(wire.action);
+    if wire.index_epoch != 0 && action != Ok(Action::IndexRenewed) {
+        return Err(FieldViolation::malformed("index_epoch", "belongs to a renewed index only"));
+    }
+    match action {
         Ok(Action::Registered) => {
             statement_party(wire).map(|PartyRef { kind, id }| RegistryChange::Registered { kind, id })
         }
@@ -329,6 +367,13 @@ fn statement_change(wire: &v1::RegistryStatement) -> Result<RegistryChange, Fiel
         Ok(Action::CaseExtended) => {
             Err(FieldViolation::malformed("decision", "belongs to a decided case only"))
         }
+        Ok(Action::IndexRenewed) if wire.party.is_some() || wire.case_id != 0 || wire.decision != 0 => {
+            Err(FieldViolation::malformed("action", "concerns neither a party nor a case"))
+        }
+        Ok(Action::IndexRenewed) if wire.index_epoch < 2 => {
+            Err(FieldViolation::malformed("index_epoch", "must be 2 or more"))
+        }
+        Ok(Action::IndexRenewed) => Ok(RegistryChange::IndexRenewed { epoch: wire.index_epoch }),
         Ok(Action::Unspecified) | Err(_) => {
             Err(FieldViolation::malformed("action", "must be one of the actions"))
         }

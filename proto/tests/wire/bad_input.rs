@@ -1,5 +1,6 @@
 //! Bad input gets an error that names the field, and never a panic.
 
+mod capture;
 mod evidence;
 mod party;
 mod person;
@@ -230,7 +231,7 @@ fn a_case_decision_says_what_and_why_and_names_no_party() {
 fn a_statement_that_contradicts_itself_is_refused() {
     use enrolment::v1::EnrolmentStatement as Receipt;
     type SpoilReceipt = fn(&mut Receipt);
-    let spoils: [(&str, SpoilReceipt); 8] = [
+    let spoils: [(&str, SpoilReceipt); 9] = [
         ("outcome", |wire| (wire.outcome, wire.number, wire.case_id) = (0, String::new(), 0)),
         ("number", |wire| (wire.outcome, wire.number, wire.case_id) = (1, String::new(), 0)),
         ("number", |wire| (wire.outcome, wire.number, wire.case_id) = (2, "1".to_owned(), 0)),
@@ -239,6 +240,7 @@ fn a_statement_that_contradicts_itself_is_refused() {
         ("fingers", |wire| wire.fingers = 11),
         ("duplicate_fmr", |wire| wire.duplicate_fmr = f64::NAN),
         ("adjudicate_fmr", |wire| wire.adjudicate_fmr = -1e-9),
+        ("target_fpir", |wire| wire.target_fpir = 1.001),
     ];
     let bytes = encode_enrolment_statement(&Draw::new(9).enrolment_statement());
     for (field, spoil) in spoils {

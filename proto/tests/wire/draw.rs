@@ -1,5 +1,6 @@
 //! Valid values of every kind, drawn from a seed: the same seed draws the same values.
 
+mod capture;
 mod evidence;
 mod registry;
 mod resident;
@@ -219,6 +220,7 @@ impl Draw {
             searched: self.word(),
             duplicate_fmr: f64::from(self.byte()) / 1e6,
             adjudicate_fmr: f64::from(self.byte()) / 255.0,
+            target_fpir: f64::from(self.byte()) / 255.0,
         }
     }
 

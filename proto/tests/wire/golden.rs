@@ -5,6 +5,7 @@
 //! little-endian. Empty fields are absent.
 
 mod authentication;
+mod capture;
 mod person;
 mod registry;
 mod resident;
@@ -97,6 +98,7 @@ fn enrolment(outcome: EnrolmentOutcome) -> EnrolmentStatement {
         searched: 1_000,
         duplicate_fmr: 2f64.powi(-15),
         adjudicate_fmr: 2f64.powi(-10),
+        target_fpir: 2f64.powi(-7),
     }
 }
 
@@ -115,6 +117,7 @@ fn an_enrolment_statement_with_a_number_has_these_bytes() {
         Hex("41 e8 03 00 00 00 00 00 00"), // field 8, searched: 1,000
         Hex("49 00 00 00 00 00 00 00 3f"), // field 9, duplicate_fmr: 2^-15
         Hex("51 00 00 00 00 00 00 50 3f"), // field 10, adjudicate_fmr: 2^-10
+        Hex("59 00 00 00 00 00 00 80 3f"), // field 11, target_fpir: 2^-7
     ]);
     assert_eq!(encode_enrolment_statement(&enrolment(outcome)), expected);
 }
@@ -133,6 +136,7 @@ fn an_enrolment_statement_without_a_number_has_these_bytes() {
             Hex("41 e8 03 00 00 00 00 00 00"), // field 8, searched: 1,000
             Hex("49 00 00 00 00 00 00 00 3f"), // field 9, duplicate_fmr: 2^-15
             Hex("51 00 00 00 00 00 00 50 3f"), // field 10, adjudicate_fmr: 2^-10
+            Hex("59 00 00 00 00 00 00 80 3f"), // field 11, target_fpir: 2^-7
         ])
     };
     let encoded = |outcome| encode_enrolment_statement(&enrolment(outcome));

@@ -5,5 +5,6 @@ mod bad_input;
 mod draw;
 mod golden;
 mod refusals;
+mod register;
 mod round_trips;
 mod secrecy;

@@ -1,5 +1,6 @@
 //! What is encoded is decoded again, whatever it is.
 
+use plinth_identity::capture::CaptureReport;
 use plinth_identity::dsse::{Envelope, SigningKey, Verified};
 use plinth_identity::field::FieldViolation;
 use plinth_identity::id::{PartyId, RequestId};
@@ -9,6 +10,7 @@ use plinth_proto::convert::authentication::{
     decode_authentication_request, decode_authentication_statement, encode_authentication_request,
     encode_authentication_statement,
 };
+use plinth_proto::convert::capture::{decode_capture_query, encode_capture_query};
 use plinth_proto::convert::enrolment::{
     Answer, EnrolmentEntry, decode_enrolment_query, decode_enrolment_request, decode_enrolment_statement,
     encode_enrolment_query, encode_enrolment_request, encode_enrolment_statement,
@@ -63,6 +65,20 @@ fn an_enrolment_statement_comes_back() {
 #[test]
 fn an_enrolment_query_comes_back() {
     there_and_back(Draw::enrolment_query, encode_enrolment_query, decode_enrolment_query);
+}
+
+#[test]
+fn a_capture_query_comes_back() {
+    there_and_back(Draw::capture_query, encode_capture_query, decode_capture_query);
+}
+
+#[test]
+fn a_capture_report_comes_back() {
+    for seed in 0..CASES {
+        let report = Draw::new(seed).capture_report();
+        let wire = enrolment::v1::CaptureReport::from(&report);
+        assert_eq!(CaptureReport::try_from(wire).as_ref(), Ok(&report), "seed {seed}");
+    }
 }
 
 #[test]

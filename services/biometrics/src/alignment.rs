@@ -4,61 +4,95 @@
 //! then every minutia in the common area is a witness: mates cover most of each other there, strangers do not. Counting
 //! paired minutiae after an alignment is the classical matcher (Jain, Hong, Pankanti, Bolle, "An identity-authentication
 //! system using fingerprints", *Proceedings of the IEEE* 85(9), 1997).
+//!
+//! Skin stretches, so no rigid motion lays a whole finger on itself. What the rigid fit leaves over varies slowly from
+//! place to place if the fingers are mates, and is noise if they are strangers. So each minutia is moved on by the mean
+//! of what is left over *around* it, itself left out, and only then judged by its distance: mates come closer by it,
+//! and chance is not rewarded, because no minutia has a say in where it lands itself. (Kernel regression: Nadaraya,
+//! *Theory of Probability and its Applications* 9(1), 1964.)
 
-use std::f32::consts::TAU;
-
-use crate::cylinder::{FingerFeatures, Hull, Place};
+use crate::cylinder::{Cylinder, FingerFeatures};
+use crate::hamming::similarity;
+use crate::hull::Hull;
 use crate::matcher::Pair;
+use crate::motion::{Motion, Point, Tie};
 
-/// Minutiae this far apart after the alignment, in pixels at 500 dpi, are no longer the same one: a ridge and a half
-/// (ridges stand about 9 pixels apart), which is what skin stretches over a finger's width.
-pub(crate) const REACH: f32 = 13.5;
-/// Nor are those that differ by more than this in direction, units of 360/256 degrees (about 31 degrees).
+/// Minutiae this far apart after the rigid fit, in pixels at 500 dpi, may still be the same one: two ridges (they stand
+/// about 9 pixels apart), which is what skin stretches over a finger's width.
+pub(crate) const REACH: f32 = 20.0;
+/// The same after the skin's stretch is taken into account. The distance decides the weight, not this edge.
+pub(crate) const STRETCHED_REACH: f32 = 24.0;
+/// Nor are those the same that differ by more than this in direction, units of 360/256 degrees (about 31 degrees).
 pub(crate) const TURN: u8 = 22;
 /// What a unit of direction weighs against a pixel when the nearest partner is chosen.
 pub(crate) const PIXELS_A_TURN: f32 = 0.3;
 /// Pairs that agree at least this well with the anchor take part in the first fit.
 pub(crate) const AGREEMENT: f32 = 0.3;
-/// A minutia's direction says as much about the rotation as a second minutia at this distance, pixels.
-pub(crate) const LEVER: f32 = 30.0;
-/// Fits: by the trusted pairs first, then by whatever falls together.
-pub(crate) const FITS: usize = 3;
+/// An anchor that fewer pairs agree with, itself counted, is not tried: one pair alone says little about a motion.
+pub(crate) const MIN_TIES: usize = 2;
+/// Rigid fits: by the trusted pairs first, then by whatever falls together.
+pub(crate) const FITS: usize = 2;
 /// Anchors tried at most.
 pub(crate) const ANCHORS: usize = 3;
+/// Times that the stretch is estimated from what falls together, and then shows what falls together.
+pub(crate) const STRETCHES: usize = 2;
+/// Neighbours within this distance, pixels, say how the skin is stretched in a place.
+pub(crate) const NEIGHBOURHOOD: f32 = 111.0;
+/// Weight of "not stretched", in neighbours at no distance.
+pub(crate) const STIFFNESS: f32 = 0.7;
+/// Standard deviations of mates' distances (pixels) and turns (units of 360/256 degrees) after all that.
+pub(crate) const SPREAD: f32 = 8.0;
+pub(crate) const TURN_SPREAD: f32 = 16.0;
+/// What a tie counts if the cylinders over it have little in common, and what similarity "little" is.
+pub(crate) const UNLIKE: f32 = 0.7;
+pub(crate) const LITTLE: f32 = 0.5;
+/// What each unit of similarity beyond that adds.
+pub(crate) const LIKENESS: f32 = 0.75;
+/// What a tie counts if one of its minutiae, at the edge of what was seen, has no cylinder.
+pub(crate) const UNKNOWN: f32 = 1.1;
 /// A common area with fewer minutiae than this counts as if it had so many.
 pub(crate) const MIN_COMMON: f32 = 8.0;
 /// Shrinkage: this many paired minutiae count half, because a few fall together by chance.
-pub(crate) const CHANCE_PAIRS: f32 = 4.0;
-
-/// Two minutiae taken for one, and how far to trust that.
-#[derive(Clone, Copy)]
-struct Tie {
-    probe: Point,
-    gallery: Point,
-    weight: f32,
-}
-
-/// A minutia with y upwards.
-#[derive(Clone, Copy)]
-pub(crate) struct Point {
-    pub(crate) x: f32,
-    pub(crate) y: f32,
-    pub(crate) angle: u8,
-}
-
-impl From<Place> for Point {
-    fn from(place: Place) -> Self {
-        Self { x: f32::from(place.x), y: -f32::from(place.y), angle: place.angle }
-    }
-}
+pub(crate) const CHANCE_PAIRS: f32 = 3.0;
 
 /// Memory of the alignment, reused from one comparison to the next.
 #[derive(Default)]
 pub(crate) struct Alignment {
-    ties: Vec<Tie>,
-    near: Vec<(f32, u8, u8)>,
+    /// Minutiae of both fingers, gallery by rising x.
     probe: Vec<Point>,
     gallery: Vec<Point>,
+    /// For each strip of the gallery finger, its first minutia, or where that would be.
+    strips: Vec<u8>,
+    /// Where the probe's minutiae fall on the gallery by the rigid motion, and where by motion and stretch.
+    laid: Vec<(f32, f32)>,
+    moved: Vec<(f32, f32)>,
+    /// What the neighbourhood of each leaves over: weighted sums of both coordinates, and of the weights.
+    left: Vec<[f32; 3]>,
+    /// Candidates for meetings: distance, probe and gallery minutia, packed so that the nearest comes first.
+    near: Vec<u64>,
+    meetings: Vec<Meeting>,
+    /// The meetings under the best motion so far.
+    best: Vec<Meeting>,
+    ties: Vec<Tie>,
+}
+
+/// Upright strips that a finger is cut into for finding neighbours, and their width in pixels. What is beyond the last
+/// (no finger is so broad) is counted to it.
+const STRIPS: usize = 64;
+const STRIP: f32 = 12.0;
+
+/// The strip of a place.
+fn strip(x: f32) -> usize {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=63")]
+    let strip = (x * (1.0 / STRIP)).clamp(0.0, (STRIPS - 1) as f32) as usize;
+    strip
+}
+
+/// A probe minutia and the gallery minutia that it fell on, by their indices.
+#[derive(Clone, Copy)]
+struct Meeting {
+    probe: u8,
+    gallery: u8,
 }
 
 /// The pairs of a comparison after relaxation.
@@ -73,8 +107,8 @@ pub(crate) struct Relaxed<'a> {
 }
 
 impl Alignment {
-    /// The best share of paired minutiae, 0 to 1, over alignments on the most trusted pairs.
-    pub(crate) fn best(
+    /// The share of minutiae that fall together, 0 to about 1, on the best of a few alignments.
+    pub(crate) fn covered(
         &mut self,
         probe: &FingerFeatures,
         gallery: &FingerFeatures,
@@ -84,10 +118,37 @@ impl Alignment {
         self.probe.extend(probe.minutiae.iter().map(|&place| Point::from(place)));
         self.gallery.clear();
         self.gallery.extend(gallery.minutiae.iter().map(|&place| Point::from(place)));
+        // Minutiae are stored by rising x.
+        self.strips.clear();
+        for (g, point) in (0..=u8::MAX).zip(&self.gallery) {
+            let reached = self.strips.len().max(strip(point.x) + 1);
+            self.strips.resize(reached, g);
+        }
+        self.strips.resize(STRIPS, u8::try_from(self.gallery.len()).unwrap_or(u8::MAX));
+        let Some(motion) = self.best_motion(probe, gallery, relaxed) else { return 0.0 };
+        self.lay(&motion);
+        std::mem::swap(&mut self.meetings, &mut self.best);
+        for _ in 0..STRETCHES {
+            self.stretch();
+            self.meet(motion.turn, STRETCHED_REACH);
+        }
+        let paired: f32 =
+            self.meetings.iter().map(|meeting| self.weight(probe, gallery, motion.turn, meeting)).sum();
+        let common = self.common(&motion, &probe.hull, &gallery.hull);
+        paired / common * paired / (paired + CHANCE_PAIRS)
+    }
+
+    /// The motion, of those that the most trusted pairs lead to, under which most falls together.
+    fn best_motion(
+        &mut self,
+        probe: &FingerFeatures,
+        gallery: &FingerFeatures,
+        relaxed: &Relaxed<'_>,
+    ) -> Option<Motion> {
         let n = relaxed.pairs.len();
         let mut anchors: [usize; ANCHORS] = [0; ANCHORS];
         let mut tried = 0;
-        let mut best = 0.0f32;
+        let mut best: Option<(f32, Motion)> = None;
         for &anchor in relaxed.order {
             // An anchor that agrees with an earlier one would lead to the same alignment.
             if anchors[..tried].iter().any(|earlier| relaxed.support[earlier * n + anchor] > AGREEMENT) {
@@ -96,12 +157,18 @@ impl Alignment {
             anchors[tried] = anchor;
             tried += 1;
             self.tie_trusted(probe, gallery, relaxed, anchor);
-            best = best.max(self.refine(&probe.hull, &gallery.hull));
+            if self.ties.len() >= MIN_TIES
+                && let Some((paired, motion)) = self.refine()
+                && best.as_ref().is_none_or(|(most, _)| paired > *most)
+            {
+                best = Some((paired, motion));
+                std::mem::swap(&mut self.meetings, &mut self.best);
+            }
             if tried == ANCHORS {
                 break;
             }
         }
-        best
+        best.map(|(_, motion)| motion)
     }
 
     fn tie_trusted(
@@ -122,65 +189,131 @@ impl Alignment {
         }
     }
 
-    /// Fits, pairs what falls together, and fits again; the share paired in the end.
-    fn refine(&mut self, probe_hull: &Hull, gallery_hull: &Hull) -> f32 {
+    /// Fits, ties what falls together, and fits again: the last motion, and how much falls together under it.
+    fn refine(&mut self) -> Option<(f32, Motion)> {
         let mut motion = Motion::fit(&self.ties);
         for _ in 1..FITS {
             self.tie_nearest(&motion);
-            if self.ties.len() < 2 {
-                return 0.0;
+            if self.ties.len() < MIN_TIES {
+                return None;
             }
             motion = Motion::fit(&self.ties);
         }
         self.tie_nearest(&motion);
-        let paired: f32 = self.ties.iter().map(|tie| tie.weight).sum();
-        let common = |points: &[Point], seen: &dyn Fn(&Point) -> bool| {
-            let common = points.iter().filter(|point| seen(point)).count() as f32;
-            common.max(MIN_COMMON)
-        };
-        let in_probe = common(&self.probe, &|point| {
-            let (x, y) = motion.forward(point);
-            gallery_hull.holds(x, -y)
-        });
-        let in_gallery = common(&self.gallery, &|point| {
-            let (x, y) = motion.backward(point);
-            probe_hull.holds(x, -y)
-        });
-        let share = paired / (in_probe * in_gallery).sqrt();
-        share * paired / (paired + CHANCE_PAIRS)
+        Some((self.ties.iter().map(|tie| tie.weight).sum(), motion))
     }
 
-    /// Ties minutiae that fall together, nearest first, each at most once.
+    /// Ties minutiae that fall together under a rigid motion, the nearer the more trusted.
     fn tie_nearest(&mut self, motion: &Motion) {
-        self.near.clear();
-        for (p, probe) in (0..=u8::MAX).zip(&self.probe) {
-            let (x, y) = motion.forward(probe);
-            let angle = probe.angle.wrapping_add(motion.turn);
-            for (g, gallery) in (0..=u8::MAX).zip(&self.gallery) {
-                let (dx, dy) = (x - gallery.x, y - gallery.y);
-                let square = dx * dx + dy * dy;
-                if square >= REACH * REACH {
-                    continue;
-                }
-                let turn = angle.wrapping_sub(gallery.angle);
-                let turn = turn.min(turn.wrapping_neg());
-                if turn <= TURN {
-                    self.near.push((square.sqrt() + PIXELS_A_TURN * f32::from(turn), p, g));
-                }
-            }
-        }
-        self.near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        let (mut probe_tied, mut gallery_tied) = ([false; 256], [false; 256]);
+        self.lay(motion);
+        self.meet(motion.turn, REACH);
         let farthest = REACH + PIXELS_A_TURN * f32::from(TURN);
         self.ties.clear();
-        for &(distance, p, g) in &self.near {
-            let (p, g) = (usize::from(p), usize::from(g));
-            if !probe_tied[p] && !gallery_tied[g] {
-                (probe_tied[p], gallery_tied[g]) = (true, true);
-                let weight = 1.0 - 0.5 * distance / farthest;
-                self.ties.push(Tie { probe: self.probe[p], gallery: self.gallery[g], weight });
+        self.ties.extend(self.meetings.iter().map(|meeting| {
+            let (p, g) = (usize::from(meeting.probe), usize::from(meeting.gallery));
+            let (probe, gallery) = (self.probe[p], self.gallery[g]);
+            let (dx, dy) = (self.moved[p].0 - gallery.x, self.moved[p].1 - gallery.y);
+            let turn = difference(probe.angle.wrapping_add(motion.turn), gallery.angle);
+            let distance = (dx * dx + dy * dy).sqrt() + PIXELS_A_TURN * f32::from(turn);
+            Tie { probe, gallery, weight: 1.0 - 0.5 * distance / farthest }
+        }));
+    }
+
+    /// Lays the probe's minutiae on the gallery finger.
+    fn lay(&mut self, motion: &Motion) {
+        self.laid.clear();
+        self.laid.extend(self.probe.iter().map(|point| motion.forward(point)));
+        self.moved.clone_from(&self.laid);
+    }
+
+    /// Finds the minutiae that fall together, nearest first, each at most once.
+    fn meet(&mut self, turn: u8, reach: f32) {
+        let mut found = 0;
+        for (p, (probe, &(x, y))) in self.probe.iter().zip(&self.moved).enumerate() {
+            let angle = probe.angle.wrapping_add(turn);
+            // Only what stands between x - reach and x + reach can be near.
+            let first = usize::from(self.strips[strip(x - reach)]);
+            if self.near.len() < found + self.gallery.len() {
+                self.near.resize(found + self.gallery.len(), 0);
+            }
+            for (g, gallery) in self.gallery.iter().enumerate().skip(first) {
+                let (dx, dy) = (x - gallery.x, y - gallery.y);
+                if dx <= -reach {
+                    break;
+                }
+                let square = dx * dx + dy * dy;
+                let turn = difference(angle, gallery.angle);
+                let distance = square.sqrt() + PIXELS_A_TURN * f32::from(turn);
+                // The bits of positive floats are in the order of their values; an index fits a byte. Most of a strip
+                // is too far away, but hardly predictably: writing down all and keeping some is faster than asking.
+                self.near[found] = u64::from(distance.to_bits()) << 16 | (p << 8 | g) as u64;
+                found += usize::from(square < reach * reach) & usize::from(turn <= TURN);
             }
         }
+        let near = &mut self.near[..found];
+        near.sort_unstable();
+        let (mut probe_met, mut gallery_met) = ([false; 256], [false; 256]);
+        self.meetings.clear();
+        for near in near {
+            let [.., probe, gallery] = near.to_be_bytes();
+            let met = (&mut probe_met[usize::from(probe)], &mut gallery_met[usize::from(gallery)]);
+            if !*met.0 && !*met.1 {
+                (*met.0, *met.1) = (true, true);
+                self.meetings.push(Meeting { probe, gallery });
+            }
+        }
+    }
+
+    /// Moves every minutia on from where the rigid motion laid it, by what its neighbours' meetings leave over.
+    fn stretch(&mut self) {
+        self.left.clear();
+        self.left.resize(self.laid.len(), [0.0, 0.0, STIFFNESS]);
+        for meeting in &self.meetings {
+            let own = usize::from(meeting.probe);
+            let (x, y) = self.laid[own];
+            let gallery = self.gallery[usize::from(meeting.gallery)];
+            let (dx, dy) = (gallery.x - x, gallery.y - y);
+            let of_own = self.left[own];
+            for ([right, up, weights], (px, py)) in self.left.iter_mut().zip(&self.laid) {
+                let square = (x - px) * (x - px) + (y - py) * (y - py);
+                let near = (1.0 - square * (1.0 / (NEIGHBOURHOOD * NEIGHBOURHOOD))).max(0.0);
+                *right += near * near * dx;
+                *up += near * near * dy;
+                *weights += near * near;
+            }
+            self.left[own] = of_own;
+        }
+        for ((moved, (x, y)), [right, up, weights]) in self.moved.iter_mut().zip(&self.laid).zip(&self.left) {
+            *moved = (x + right / weights, y + up / weights);
+        }
+    }
+
+    /// What a meeting counts: how near and how parallel the two are, and how alike what surrounds them.
+    fn weight(&self, probe: &FingerFeatures, gallery: &FingerFeatures, turn: u8, meeting: &Meeting) -> f32 {
+        let (p, g) = (usize::from(meeting.probe), usize::from(meeting.gallery));
+        let (dx, dy) = (self.moved[p].0 - self.gallery[g].x, self.moved[p].1 - self.gallery[g].y);
+        let turn = f32::from(difference(self.probe[p].angle.wrapping_add(turn), self.gallery[g].angle));
+        let squares = (dx * dx + dy * dy) / (SPREAD * SPREAD) + turn * turn / (TURN_SPREAD * TURN_SPREAD);
+        let alike = match (standing_on(probe, meeting.probe), standing_on(gallery, meeting.gallery)) {
+            (Some(a), Some(b)) => UNLIKE + LIKENESS * (similarity(a, b) - LITTLE).max(0.0),
+            _ => UNKNOWN,
+        };
+        (-0.5 * squares).exp() * alike
+    }
+
+    /// Minutiae of each finger where the other was seen too: the geometric mean of the two counts.
+    fn common(&self, motion: &Motion, probe_hull: &Hull, gallery_hull: &Hull) -> f32 {
+        let on_gallery = |point: &&Point| {
+            let (x, y) = motion.forward(point);
+            gallery_hull.holds(x, -y)
+        };
+        let on_probe = |point: &&Point| {
+            let (x, y) = motion.backward(point);
+            probe_hull.holds(x, -y)
+        };
+        let of_probe = self.probe.iter().filter(on_gallery).count() as f32;
+        let of_gallery = self.gallery.iter().filter(on_probe).count() as f32;
+        (of_probe.max(MIN_COMMON) * of_gallery.max(MIN_COMMON)).sqrt()
     }
 
     /// Overwrites what was learnt of the last two fingers.
@@ -188,53 +321,25 @@ impl Alignment {
         let nowhere = Point { x: 0.0, y: 0.0, angle: 0 };
         self.probe.fill(nowhere);
         self.gallery.fill(nowhere);
+        self.laid.fill((0.0, 0.0));
+        self.moved.fill((0.0, 0.0));
+        self.strips.fill(0);
+        self.left.fill([0.0; 3]);
+        self.near.fill(0);
+        self.meetings.fill(Meeting { probe: 0, gallery: 0 });
+        self.best.fill(Meeting { probe: 0, gallery: 0 });
         self.ties.fill(Tie { probe: nowhere, gallery: nowhere, weight: 0.0 });
-        self.near.fill((0.0, 0, 0));
     }
 }
 
-/// A rotation about one centre that lands on another.
-struct Motion {
-    from: (f32, f32),
-    to: (f32, f32),
-    cos: f32,
-    sin: f32,
-    /// The rotation, rounded to units of 360/256 degrees.
-    turn: u8,
+/// The smaller way round between two directions, units of 360/256 degrees.
+fn difference(a: u8, b: u8) -> u8 {
+    let turn = a.wrapping_sub(b);
+    turn.min(turn.wrapping_neg())
 }
 
-impl Motion {
-    /// The rigid motion with the least weighted squares over the ties' places and directions (Umeyama, *IEEE TPAMI*
-    /// 13(4), 1991, in the plane).
-    fn fit(ties: &[Tie]) -> Self {
-        let total: f32 = ties.iter().map(|tie| tie.weight).sum();
-        let mean =
-            |of: &dyn Fn(&Tie) -> f32| ties.iter().map(|tie| tie.weight * of(tie)).sum::<f32>() / total;
-        let from = (mean(&|tie| tie.probe.x), mean(&|tie| tie.probe.y));
-        let to = (mean(&|tie| tie.gallery.x), mean(&|tie| tie.gallery.y));
-        let (mut cos, mut sin) = (0.0, 0.0);
-        for Tie { probe, gallery, weight } in ties {
-            let (ux, uy) = (probe.x - from.0, probe.y - from.1);
-            let (vx, vy) = (gallery.x - to.0, gallery.y - to.1);
-            let turn = f32::from(gallery.angle.wrapping_sub(probe.angle)) * (TAU / 256.0);
-            cos += weight * (ux * vx + uy * vy + LEVER * LEVER * turn.cos());
-            sin += weight * (ux * vy - uy * vx + LEVER * LEVER * turn.sin());
-        }
-        let length = cos.hypot(sin).max(f32::MIN_POSITIVE);
-        #[expect(clippy::cast_possible_truncation, reason = "between -128 and 128")]
-        let turn = (sin.atan2(cos) * (256.0 / TAU)).round() as i16;
-        Self { from, to, cos: cos / length, sin: sin / length, turn: turn.to_le_bytes()[0] }
-    }
-
-    /// Where a probe point falls on the gallery finger.
-    fn forward(&self, point: &Point) -> (f32, f32) {
-        let (dx, dy) = (point.x - self.from.0, point.y - self.from.1);
-        (self.to.0 + dx * self.cos - dy * self.sin, self.to.1 + dx * self.sin + dy * self.cos)
-    }
-
-    /// Where a gallery point falls on the probe finger.
-    fn backward(&self, point: &Point) -> (f32, f32) {
-        let (dx, dy) = (point.x - self.to.0, point.y - self.to.1);
-        (self.from.0 + dx * self.cos + dy * self.sin, self.from.1 - dx * self.sin + dy * self.cos)
-    }
+/// The cylinder over a minutia: they stand in the order of the minutiae.
+fn standing_on(finger: &FingerFeatures, minutia: u8) -> Option<&Cylinder> {
+    let at = finger.cylinders.binary_search_by_key(&minutia, |cylinder| cylinder.minutia).ok()?;
+    Some(&finger.cylinders[at])
 }

@@ -13,11 +13,13 @@ use std::sync::LazyLock;
 use thiserror::Error;
 use zeroize::Zeroize;
 
+use crate::hamming::Lanes;
+use crate::hull::Hull;
 use crate::record::{FingerPosition, FingerRecord};
 
 /// Version of everything below this line that changes features or tokens. Stored beside both; templates of another
 /// version are extracted again from the record, never compared.
-pub const ALGORITHM_VERSION: u16 = 1;
+pub const ALGORITHM_VERSION: u16 = 2;
 
 /// Pixels at 500 dpi: radius of a cylinder.
 pub const RADIUS: f64 = 70.0;
@@ -59,6 +61,8 @@ pub struct FingerFeatures {
     pub(crate) cylinders: Vec<Cylinder>,
     /// Of the minutiae; not stored, but made again.
     pub(crate) hull: Hull,
+    /// The cylinders once more, for comparing many at once; not stored either.
+    pub(crate) lanes: Lanes,
 }
 
 /// A minutia at 500 dpi.
@@ -158,7 +162,8 @@ impl FingerFeatures {
         if cylinders.len() < MIN_CYLINDERS {
             return Err(FeatureError::TooFewMinutiae { usable: cylinders.len(), needed: MIN_CYLINDERS });
         }
-        Ok(Self { position, minutiae: places, cylinders, hull })
+        let lanes = Lanes::of(&cylinders);
+        Ok(Self { position, minutiae: places, cylinders, hull, lanes })
     }
 
     /// The finger that the sender declared.
@@ -210,6 +215,12 @@ impl FingerFeatures {
         bytes
     }
 
+    /// The finger of a stored form, none of which is read otherwise; nothing if it names none.
+    #[must_use]
+    pub fn stored_position(bytes: &[u8]) -> Option<FingerPosition> {
+        bytes.get(2).and_then(|code| FingerPosition::try_from(*code).ok())
+    }
+
     /// Reads the stored form.
     ///
     /// # Errors
@@ -246,8 +257,16 @@ impl FingerFeatures {
         if cylinders.len() < MIN_CYLINDERS {
             return Err(FeatureError::TooFewMinutiae { usable: cylinders.len(), needed: MIN_CYLINDERS });
         }
+        // One form only: minutiae and cylinders in extraction's order, which comparing relies on, and none twice.
+        if !minutiae.is_sorted_by(|a, b| a < b) {
+            return Err(FeatureError::Field { field: "order of the minutiae" });
+        }
+        if !cylinders.is_sorted_by(|a, b| a.minutia < b.minutia) {
+            return Err(FeatureError::Field { field: "order of the cylinders" });
+        }
         let hull = Hull::around(&minutiae);
-        Ok(Self { position, minutiae, cylinders, hull })
+        let lanes = Lanes::of(&cylinders);
+        Ok(Self { position, minutiae, cylinders, hull, lanes })
     }
 }
 
@@ -261,7 +280,8 @@ impl Drop for FingerFeatures {
     fn drop(&mut self) {
         self.minutiae.zeroize();
         self.cylinders.zeroize();
-        self.hull.corners.zeroize();
+        self.hull.zeroize();
+        self.lanes.zeroize();
     }
 }
 
@@ -429,75 +449,9 @@ fn directional_weight(plane: usize, difference: f64) -> f64 {
     sum * step / 3.0
 }
 
-/// The convex hull of a finger's minutiae.
-#[derive(Clone, PartialEq)]
-pub(crate) struct Hull {
-    /// Corners in order around the hull, pixels; one or two of them if all minutiae are on one point or line.
-    corners: Vec<(f32, f32)>,
-}
-
-/// Corners are whole numbers, never not-a-number.
-impl Eq for Hull {}
-
-impl Hull {
-    /// Andrew's monotone chain.
-    fn around(places: &[Place]) -> Self {
-        let points: Vec<(i64, i64)> =
-            places.iter().map(|place| (i64::from(place.x), i64::from(place.y))).collect();
-        let half = |points: &mut dyn Iterator<Item = (i64, i64)>| {
-            let mut chain: Vec<(i64, i64)> = Vec::new();
-            for point in points {
-                while let [.., a, b] = chain[..]
-                    && (b.0 - a.0) * (point.1 - a.1) - (b.1 - a.1) * (point.0 - a.0) <= 0
-                {
-                    chain.pop();
-                }
-                chain.push(point);
-            }
-            chain.pop();
-            chain
-        };
-        let mut corners = half(&mut points.iter().copied());
-        corners.extend(half(&mut points.iter().rev().copied()));
-        if corners.is_empty() {
-            corners.extend(points.first());
-        }
-        // Coordinates below 65,536 are exact in f32.
-        let corners = corners.into_iter().map(|(x, y)| (x as f32, y as f32)).collect();
-        Self { corners }
-    }
-
-    /// Whether a point is within [`HULL_MARGIN`] of the hull.
-    pub(crate) fn holds(&self, x: f32, y: f32) -> bool {
-        #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
-        let margin = (HULL_MARGIN * HULL_MARGIN) as f32;
-        let next = self.corners.iter().cycle().skip(1);
-        let mut inside = self.corners.len() > 2;
-        for (&(ax, ay), &(bx, by)) in self.corners.iter().zip(next) {
-            let (ex, ey) = (bx - ax, by - ay);
-            let (px, py) = (x - ax, y - ay);
-            if ex * py - ey * px >= 0.0 {
-                continue;
-            }
-            inside = false;
-            let along = ((px * ex + py * ey) / (ex * ex + ey * ey)).clamp(0.0, 1.0);
-            let (dx, dy) = (px - along * ex, py - along * ey);
-            if dx * dx + dy * dy <= margin {
-                return true;
-            }
-        }
-        inside || self.near_corner(x, y, margin)
-    }
-
-    /// A hull of one point (or a line) has no inside: the corners alone decide what the edges could not.
-    fn near_corner(&self, x: f32, y: f32, margin: f32) -> bool {
-        self.corners.iter().any(|(cx, cy)| (x - cx) * (x - cx) + (y - cy) * (y - cy) <= margin)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{ALGORITHM_VERSION, FeatureError, FingerFeatures, Hull, Place};
+    use super::{ALGORITHM_VERSION, FeatureError, FingerFeatures};
     use crate::record::FingerPosition;
     use crate::synthetic::SyntheticPerson;
     use proptest::prelude::*;
@@ -531,6 +485,21 @@ mod tests {
     }
 
     #[test]
+    fn minutiae_and_cylinders_out_of_order_are_refused() {
+        let genuine = features();
+        let refusal = |bytes: &[u8]| FingerFeatures::from_bytes(bytes).err();
+        let mut bytes = genuine.to_bytes();
+        let (first, second) = bytes[5..15].split_at_mut(5);
+        first.swap_with_slice(second);
+        assert_eq!(refusal(&bytes), Some(FeatureError::Field { field: "order of the minutiae" }));
+        let mut bytes = genuine.to_bytes();
+        let cylinders = 5 + 5 * genuine.minutiae_count();
+        let (first, second) = bytes[cylinders..cylinders + 2 * 57].split_at_mut(57);
+        first.swap_with_slice(second);
+        assert_eq!(refusal(&bytes), Some(FeatureError::Field { field: "order of the cylinders" }));
+    }
+
+    #[test]
     fn a_view_that_is_not_there_is_an_error() {
         let record = SyntheticPerson::new(1, 1).capture(FingerPosition::RightThumb, 0);
         let refused = FingerFeatures::extract(&record, 1, FingerPosition::RightThumb).err();
@@ -557,16 +526,6 @@ mod tests {
         repeated.views[0].minutiae.extend(record.views[0].minutiae.iter().rev().copied());
         let extract = |record| FingerFeatures::extract(record, 0, FingerPosition::RightThumb).unwrap();
         assert!(extract(&record) == extract(&repeated));
-    }
-
-    #[test]
-    fn hulls_of_a_point_and_of_a_line_hold_what_is_near() {
-        let place = |x, y| Place { x, y, angle: 0 };
-        let point = Hull::around(&[place(100, 100)]);
-        assert!(point.holds(100.0, 149.0) && !point.holds(100.0, 151.0));
-        let line = Hull::around(&[place(0, 100), place(50, 100), place(300, 100)]);
-        assert!(line.holds(200.0, 149.0) && line.holds(200.0, 51.0) && !line.holds(200.0, 151.0));
-        assert!(!Hull::around(&[]).holds(0.0, 0.0));
     }
 
     proptest! {

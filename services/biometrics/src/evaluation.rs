@@ -5,10 +5,17 @@
 //! trials that match, FNMR the share of genuine trials that do not. Intervals come from a bootstrap over subjects,
 //! because trials of one finger fail together and are not independent.
 
-use rand::RngExt;
-use rand::rngs::Xoshiro256PlusPlus;
-use rand_core::SeedableRng;
+mod difference;
+mod held_out;
+pub mod identification;
+mod roc;
+
+pub use difference::{Difference, Experiment, Pair, difference, paired_share};
+pub use held_out::{HeldOut, LeaveOneOut, leave_one_out};
+
 use thiserror::Error;
+
+use roc::{Bootstrap, Trials, equal_error_rate, estimate, fnmr_at};
 
 /// Bootstrap replicates behind every interval.
 pub const REPLICATES: usize = 1000;
@@ -70,7 +77,22 @@ pub struct Report {
     pub fnmr_at_zero_fmr: Estimate,
     /// All thresholds at which something changes, rising.
     pub roc: Vec<RocPoint>,
+    /// The detection error trade-off, by falling FMR: see [`DetPoint`].
+    pub det: Vec<DetPoint>,
 }
+
+/// One point of a detection error trade-off curve (Martin et al., "The DET curve in assessment of detection task
+/// performance", *Eurospeech* 1997), with a pointwise band.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DetPoint {
+    /// The FMR that a threshold must keep.
+    pub fmr: f64,
+    /// The lowest FNMR at an FMR of at most that.
+    pub fnmr: Estimate,
+}
+
+/// Points of a curve for each factor of ten of the FMR.
+const POINTS_A_DECADE: u8 = 12;
 
 /// Why trials give no report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -92,32 +114,25 @@ pub enum EvaluationError {
 /// # Errors
 /// [`EvaluationError`] if either kind of trial is missing or a score is not a number.
 pub fn report(genuine: &[Genuine], impostor: &[Impostor], seed: u64) -> Result<Report, EvaluationError> {
-    if genuine.is_empty() {
-        return Err(EvaluationError::NoGenuine);
-    }
-    if impostor.is_empty() {
-        return Err(EvaluationError::NoImpostor);
-    }
-    if genuine.iter().map(|t| t.score).chain(impostor.iter().map(|t| t.score)).any(f64::is_nan) {
-        return Err(EvaluationError::NotANumber);
-    }
+    check(genuine, impostor)?;
     let trials = Trials::sorted(genuine, impostor);
-    let roc = trials.roc(&vec![1.0; trials.subjects]);
+    let roc = trials.plain_roc();
+    let grid = fmr_grid(impostor.len());
+    let mut bands = vec![Vec::with_capacity(REPLICATES); grid.len()];
     let picks: [fn(&[RocPoint]) -> f64; 4] =
         [equal_error_rate, |roc| fnmr_at(roc, 1e-2), |roc| fnmr_at(roc, 1e-3), |roc| fnmr_at(roc, 0.0)];
     let mut replicates: [Vec<f64>; 4] = std::array::from_fn(|_| Vec::with_capacity(REPLICATES));
-    let mut stream = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut bootstrap = Bootstrap::new(trials.subjects, seed);
     for _ in 0..REPLICATES {
-        let mut copies = vec![0.0; trials.subjects];
-        for _ in 0..trials.subjects {
-            copies[stream.random_range(0..trials.subjects)] += 1.0;
-        }
-        let resampled = trials.roc(&copies);
+        let resampled = trials.roc(&bootstrap.draw());
         // A replicate without one kind of trial (one subject drawn throughout) says nothing.
         if !resampled.is_empty() {
             replicates.iter_mut().zip(picks).for_each(|(figures, pick)| figures.push(pick(&resampled)));
+            bands.iter_mut().zip(&grid).for_each(|(band, &fmr)| band.push(fnmr_at(&resampled, fmr)));
         }
     }
+    let points = grid.iter().zip(&mut bands);
+    let det = points.map(|(&fmr, band)| DetPoint { fmr, fnmr: estimate(fnmr_at(&roc, fmr), band) }).collect();
     let [eer, hundred, thousand, zero] =
         std::array::from_fn(|i| estimate(picks[i](&roc), &mut replicates[i]));
     Ok(Report {
@@ -128,79 +143,31 @@ pub fn report(genuine: &[Genuine], impostor: &[Impostor], seed: u64) -> Result<R
         fnmr_at_fmr_1000: thousand,
         fnmr_at_zero_fmr: zero,
         roc,
+        det,
     })
 }
 
-/// The equal error rate, FVC's way: where FMR and FNMR jump past each other, the side where their sum is smaller.
-fn equal_error_rate(roc: &[RocPoint]) -> f64 {
-    let sum = |point: &RocPoint| point.fmr + point.fnmr;
-    let below = roc.iter().rfind(|point| point.fnmr <= point.fmr);
-    let above = roc.iter().find(|point| point.fnmr >= point.fmr);
-    let best = match (below, above) {
-        (Some(below), Some(above)) => sum(below).min(sum(above)),
-        (Some(one), None) | (None, Some(one)) => sum(one),
-        (None, None) => 0.0,
-    };
-    best / 2.0
-}
-
-/// The FNMR at the lowest threshold whose FMR is within the bound.
-fn fnmr_at(roc: &[RocPoint], fmr: f64) -> f64 {
-    roc.iter().find(|point| point.fmr <= fmr).map_or(1.0, |point| point.fnmr)
-}
-
-fn estimate(value: f64, replicates: &mut [f64]) -> Estimate {
-    if replicates.is_empty() {
-        return Estimate { value, low: value, high: value };
+/// Refuses trials that give no figures.
+fn check(genuine: &[Genuine], impostor: &[Impostor]) -> Result<(), EvaluationError> {
+    if genuine.is_empty() {
+        return Err(EvaluationError::NoGenuine);
     }
-    replicates.sort_unstable_by(f64::total_cmp);
-    let last = replicates.len() - 1;
-    Estimate { value, low: replicates[last * 25 / 1000], high: replicates[last - last * 25 / 1000] }
+    if impostor.is_empty() {
+        return Err(EvaluationError::NoImpostor);
+    }
+    if genuine.iter().map(|t| t.score).chain(impostor.iter().map(|t| t.score)).any(f64::is_nan) {
+        return Err(EvaluationError::NotANumber);
+    }
+    Ok(())
 }
 
-/// All trials by rising score, subjects renumbered without gaps.
-struct Trials {
-    /// Score, and the subject of a genuine trial twice or the two of an impostor trial.
-    rising: Vec<(f64, bool, usize, usize)>,
-    subjects: usize,
-}
-
-impl Trials {
-    fn sorted(genuine: &[Genuine], impostor: &[Impostor]) -> Self {
-        let mut names: Vec<u32> = genuine.iter().map(|t| t.subject).collect();
-        names.extend(impostor.iter().flat_map(|t| [t.subjects.0, t.subjects.1]));
-        names.sort_unstable();
-        names.dedup();
-        let number = |name: u32| names.binary_search(&name).unwrap_or_default();
-        let mut rising: Vec<_> =
-            genuine.iter().map(|t| (t.score, true, number(t.subject), number(t.subject))).collect();
-        rising.extend(impostor.iter().map(|t| (t.score, false, number(t.subjects.0), number(t.subjects.1))));
-        rising.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Self { rising, subjects: names.len() }
-    }
-
-    /// FMR and FNMR at every threshold, each subject counted `copies` times; empty if either kind is then missing.
-    fn roc(&self, copies: &[f64]) -> Vec<RocPoint> {
-        let weight = |&(_, genuine, a, b): &(f64, bool, usize, usize)| {
-            if genuine { copies[a] } else { copies[a] * copies[b] }
-        };
-        let total = |kind: bool| self.rising.iter().filter(|t| t.1 == kind).map(weight).sum::<f64>();
-        let (genuine, impostor) = (total(true), total(false));
-        if genuine == 0.0 || impostor == 0.0 {
-            return Vec::new();
-        }
-        let mut points = Vec::new();
-        let (mut missed, mut rejected) = (0.0, 0.0);
-        for same in self.rising.chunk_by(|a, b| a.0 == b.0) {
-            let fmr = (impostor - rejected) / impostor;
-            points.push(RocPoint { threshold: same[0].0, fmr, fnmr: missed / genuine });
-            for trial in same {
-                *(if trial.1 { &mut missed } else { &mut rejected }) += weight(trial);
-            }
-        }
-        points.push(RocPoint { threshold: f64::INFINITY, fmr: 0.0, fnmr: 1.0 });
-        points
-    }
+/// The FMRs of a curve: from 1 downwards, to the share that a single one of the impostor trials is.
+fn fmr_grid(impostors: usize) -> Vec<f64> {
+    let lowest = 1.0 / u32::try_from(impostors).map_or(f64::INFINITY, f64::from);
+    (0u16..)
+        .map(|step| 10f64.powf(-f64::from(step) / f64::from(POINTS_A_DECADE)))
+        .take_while(|fmr| *fmr >= lowest.max(1e-9))
+        .collect()
 }
 
 #[cfg(test)]
@@ -272,6 +239,10 @@ mod tests {
             for point in &report.roc {
                 let (fmr, fnmr) = rates(&high, &low, point.threshold);
                 prop_assert!((fmr - point.fmr).abs() < 1e-9 && (fnmr - point.fnmr).abs() < 1e-9);
+            }
+            for point in &report.det {
+                let best = report.roc.iter().filter(|roc| roc.fmr <= point.fmr).map(|roc| roc.fnmr).fold(1.0, f64::min);
+                prop_assert!((best - point.fnmr.value).abs() < 1e-9, "{point:?}");
             }
             prop_assert!(report.eer.low <= report.eer.high);
             prop_assert!((0.0..=1.0).contains(&report.eer.value));

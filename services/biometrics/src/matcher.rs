@@ -7,13 +7,12 @@ use std::sync::LazyLock;
 use zeroize::Zeroize;
 
 use crate::alignment::{Alignment, Relaxed};
-use crate::cylinder::{CELLS, Cylinder, FingerFeatures, PLANES, Place};
+use crate::cylinder::{FingerFeatures, Place};
+use crate::hamming::LANES;
 
 /// Two cylinders are compared only if their minutiae differ by at most 90 degrees: fingers are seldom captured
 /// further turned against each other.
 pub(crate) const MAX_TURN: u8 = 64;
-/// Cells that both cylinders must have seen (60 %).
-pub(crate) const MIN_COMMON_CELLS: u32 = 31;
 /// Rounds of relaxation.
 pub(crate) const ROUNDS: usize = 5;
 /// Share of its old value that a pair keeps in each round.
@@ -21,11 +20,8 @@ pub(crate) const KEEP: f32 = 0.5;
 /// Pairs that make a score: from `MIN_PAIRS` for small fingers to `MAX_PAIRS` for rich ones.
 pub(crate) const MIN_PAIRS: f32 = 4.0;
 pub(crate) const MAX_PAIRS: f32 = 12.0;
-/// Pairs that no other supports are left with `KEEP` to the power of `ROUNDS` (1/32) of their similarity, and strangers'
-/// best pairs are seldom more than 0.64 alike. What does not rise above that has nothing to be aligned by.
-pub(crate) const UNSUPPORTED: f32 = 0.64 / 32.0;
 /// Weight of the share of minutiae that fall together; the rest is the relaxed similarity.
-pub(crate) const COVERED_WEIGHT: f32 = 0.4;
+pub(crate) const COVERED_WEIGHT: f32 = 0.36;
 
 /// Likeness of two fingers, 0 (nothing in common) to 1 (identical). Meaning comes from [`crate::calibration`].
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug, Default)]
@@ -57,13 +53,31 @@ pub fn compare(probe: &FingerFeatures, gallery: &FingerFeatures) -> Score {
     Matcher::new().compare(probe, gallery)
 }
 
+/// The stages of a full comparison, each with all before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// Similarity of every cylinder with every other.
+    Similarity,
+    /// The most similar pairs.
+    Selection,
+    /// Their support of each other.
+    Relaxation,
+    /// Alignment and the share of minutiae that fall together: the whole comparison.
+    Alignment,
+}
+
 /// Compares fingers, reusing its memory from one comparison to the next; results do not depend on that.
 #[derive(Default)]
 pub struct Matcher {
+    row: Vec<[f32; LANES]>,
     ranks: Vec<u64>,
     pairs: Vec<Pair>,
     corners: Vec<(Corner, Corner)>,
+    /// x and y of the corners' probe and gallery minutiae, each side by side.
+    coordinates: [Vec<f32>; 4],
+    gaps: Vec<f32>,
     support: Vec<f32>,
+    links: Vec<Link>,
     relaxed: Vec<f32>,
     next: Vec<f32>,
     order: Vec<usize>,
@@ -78,6 +92,15 @@ pub(crate) struct Pair {
     pub(crate) gallery: u8,
 }
 
+/// Two pairs that agree, and how well the other supports the one (`forth`) and the one the other.
+#[derive(Clone, Copy)]
+struct Link {
+    one: usize,
+    other: usize,
+    forth: f32,
+    back: f32,
+}
+
 impl Matcher {
     /// A matcher without memory yet.
     #[must_use]
@@ -88,21 +111,7 @@ impl Matcher {
     /// Full comparison: local similarities, relaxed by how well pairs agree with each other, and the share of minutiae
     /// that fall together when the fingers are aligned by what agrees.
     pub fn compare(&mut self, probe: &FingerFeatures, gallery: &FingerFeatures) -> Score {
-        let size = probe.cylinders.len().min(gallery.cylinders.len());
-        self.pair_up(probe, gallery, size);
-        if self.pairs.len() < 2 {
-            return Score(0.0);
-        }
-        self.relax(probe, gallery);
-        let agreed = self.consolidate(pairs_of_a_score(size));
-        if agreed < UNSUPPORTED {
-            return Score::new((1.0 - COVERED_WEIGHT) * agreed);
-        }
-        self.order.sort_unstable_by(|&s, &t| self.relaxed[t].total_cmp(&self.relaxed[s]).then(s.cmp(&t)));
-        let relaxed =
-            Relaxed { pairs: &self.pairs, values: &self.relaxed, support: &self.support, order: &self.order };
-        let covered = self.alignment.best(probe, gallery, &relaxed);
-        Score::new((1.0 - COVERED_WEIGHT) * agreed + COVERED_WEIGHT * covered)
+        self.compare_until(Stage::Alignment, probe, gallery)
     }
 
     /// Cheap comparison: the mean of the best local similarities, blind to whether they agree on where the finger is.
@@ -113,22 +122,62 @@ impl Matcher {
         Score::new(self.pairs.iter().map(|pair| pair.similarity).sum::<f32>() / count)
     }
 
+    /// A full comparison broken off after a stage, for finding out what each takes. Scores compare only with those
+    /// of the same stage; those of [`Stage::Similarity`] and [`Stage::Selection`] mean nothing.
+    pub fn compare_until(&mut self, last: Stage, probe: &FingerFeatures, gallery: &FingerFeatures) -> Score {
+        if last == Stage::Similarity {
+            let mut highest = 0.0f32;
+            for cylinder in &probe.cylinders {
+                gallery.lanes.similarities(cylinder, &mut self.row);
+                highest = self.row.as_flattened().iter().fold(highest, |high, &next| high.max(next));
+            }
+            return Score::new(highest);
+        }
+        let size = probe.cylinders.len().min(gallery.cylinders.len());
+        self.pair_up(probe, gallery, size);
+        if self.pairs.len() < 2 || last == Stage::Selection {
+            return Score(0.0);
+        }
+        self.relax(probe, gallery);
+        let agreed = self.consolidate(pairs_of_a_score(size));
+        if last == Stage::Relaxation {
+            return Score::new(agreed);
+        }
+        self.order.sort_unstable_by(|&s, &t| self.relaxed[t].total_cmp(&self.relaxed[s]).then(s.cmp(&t)));
+        let relaxed =
+            Relaxed { pairs: &self.pairs, values: &self.relaxed, support: &self.support, order: &self.order };
+        let covered = self.alignment.covered(probe, gallery, &relaxed);
+        Score::new((1.0 - COVERED_WEIGHT) * agreed + COVERED_WEIGHT * covered)
+    }
+
     /// Fills `pairs` with the `wanted` most similar pairs, most similar first.
     fn pair_up(&mut self, probe: &FingerFeatures, gallery: &FingerFeatures, wanted: usize) {
-        let roots = &*ROOTS;
         self.ranks.clear();
-        for (p, a) in (0..=u8::MAX).zip(&probe.cylinders) {
-            for (g, b) in (0..=u8::MAX).zip(&gallery.cylinders) {
-                let turn = a.angle.wrapping_sub(b.angle);
-                if turn.min(turn.wrapping_neg()) > MAX_TURN {
-                    continue;
+        // Whenever several times too many pairs have gathered, the worst go, and from then on pairs like those do not
+        // even enter.
+        let most = 3 * wanted + LANES;
+        let mut floor = f32::MIN_POSITIVE;
+        for (p, a) in probe.cylinders.iter().enumerate() {
+            gallery.lanes.similarities(a, &mut self.row);
+            for (block, similarities) in self.row.iter().enumerate() {
+                // All eight at once, then only those that qualify.
+                let mut lanes = similarities
+                    .iter()
+                    .enumerate()
+                    .fold(0u32, |lanes, (lane, similarity)| lanes | u32::from(*similarity >= floor) << lane);
+                while lanes != 0 {
+                    let lane = lanes.trailing_zeros() as usize;
+                    lanes &= lanes - 1;
+                    let g = block * LANES + lane;
+                    let turn = a.angle.wrapping_sub(gallery.cylinders[g].angle);
+                    if turn.min(turn.wrapping_neg()) <= MAX_TURN {
+                        self.ranks.push(rank(similarities[lane], p, g));
+                    }
                 }
-                let similarity = similarity(roots, a, b);
-                if similarity > 0.0 {
-                    // The bits of positive floats are in the order of their values: one integer ranks a pair, and
-                    // equal similarities go by their cylinders, so that the ranking is the same everywhere.
-                    let rank = u64::from(!similarity.to_bits()) << 16 | u64::from(p) << 8 | u64::from(g);
-                    self.ranks.push(rank);
+                if self.ranks.len() > most {
+                    self.ranks.select_nth_unstable(wanted - 1);
+                    self.ranks.truncate(wanted);
+                    floor = ranked(self.ranks[wanted - 1]).similarity;
                 }
             }
         }
@@ -138,10 +187,7 @@ impl Matcher {
         }
         self.ranks.sort_unstable();
         self.pairs.clear();
-        self.pairs.extend(self.ranks.iter().map(|rank| {
-            let [_, _, s3, s2, s1, s0, probe, gallery] = rank.to_be_bytes();
-            Pair { similarity: f32::from_bits(!u32::from_be_bytes([s3, s2, s1, s0])), probe, gallery }
-        }));
+        self.pairs.extend(self.ranks.iter().copied().map(ranked));
     }
 
     /// Lets every pair be supported by those that agree with it, in `ROUNDS` rounds.
@@ -152,13 +198,37 @@ impl Matcher {
         self.corners.extend(self.pairs.iter().map(|pair| {
             (tables.corner(probe.place(pair.probe)), tables.corner(gallery.place(pair.gallery)))
         }));
+        self.coordinates.iter_mut().for_each(Vec::clear);
+        for (p, g) in &self.corners {
+            for (all, coordinate) in self.coordinates.iter_mut().zip([p.x, p.y, g.x, g.y]) {
+                all.push(coordinate);
+            }
+        }
         self.support.clear();
         self.support.resize(n * n, 0.0);
+        self.links.clear();
+        self.gaps.clear();
+        self.gaps.resize(n, 0.0);
         for (t, one) in self.corners.iter().enumerate() {
-            for (k, other) in self.corners.iter().enumerate().skip(t + 1) {
-                let (forth, back) = compatibility(tables, one, other);
-                self.support[t * n + k] = forth;
-                self.support[k * n + t] = back;
+            // Most pairs disagree, and most of those by their distances, which go many at once.
+            let others = &self.corners[t + 1..];
+            let [px, py, gx, gy] = self.coordinates.each_ref().map(|all| &all[t + 1..]);
+            let coordinates = px.iter().zip(py).zip(gx).zip(gy);
+            for (gap, (((px, py), gx), gy)) in self.gaps.iter_mut().zip(coordinates) {
+                let (probe, gallery) = ((px - one.0.x, py - one.0.y), (gx - one.1.x, gy - one.1.y));
+                *gap = (length(probe) - length(gallery)).abs();
+            }
+            for (i, (gap, other)) in self.gaps.iter().zip(others).enumerate() {
+                if *gap > MAX_GAP {
+                    continue;
+                }
+                let (forth, back) = compatibility(tables, *gap, one, other);
+                if forth > 0.0 || back > 0.0 {
+                    let k = t + 1 + i;
+                    self.support[t * n + k] = forth;
+                    self.support[k * n + t] = back;
+                    self.links.push(Link { one: t, other: k, forth, back });
+                }
             }
         }
         self.relaxed.clear();
@@ -166,9 +236,11 @@ impl Matcher {
         let share = (1.0 - KEEP) / (n - 1) as f32;
         for _ in 0..ROUNDS {
             self.next.clear();
-            self.next.extend(self.support.chunks_exact(n).zip(&self.relaxed).map(|(row, own)| {
-                KEEP * own + share * row.iter().zip(&self.relaxed).map(|(r, other)| r * other).sum::<f32>()
-            }));
+            self.next.extend(self.relaxed.iter().map(|own| KEEP * own));
+            for &Link { one, other, forth, back } in &self.links {
+                self.next[one] += share * forth * self.relaxed[other];
+                self.next[other] += share * back * self.relaxed[one];
+            }
             std::mem::swap(&mut self.relaxed, &mut self.next);
         }
     }
@@ -202,15 +274,31 @@ impl Matcher {
 
 impl Drop for Matcher {
     fn drop(&mut self) {
+        self.row.as_flattened_mut().zeroize();
         self.ranks.zeroize();
+        self.coordinates.zeroize();
+        self.gaps.zeroize();
         self.support.zeroize();
         self.relaxed.zeroize();
         self.next.zeroize();
         self.order.zeroize();
         self.pairs.fill(Pair { similarity: 0.0, probe: 0, gallery: 0 });
+        self.links.fill(Link { one: 0, other: 0, forth: 0.0, back: 0.0 });
         self.corners.fill((Corner::default(), Corner::default()));
         self.alignment.wipe();
     }
+}
+
+/// One integer that ranks a pair, the most similar lowest: the bits of positive floats are in the order of their values.
+/// Equal similarities go by their cylinders (at most 255 each), so that the ranking is the same everywhere.
+fn rank(similarity: f32, probe: usize, gallery: usize) -> u64 {
+    u64::from(!similarity.to_bits()) << 16 | (probe << 8 | gallery) as u64
+}
+
+/// The pair of a rank.
+fn ranked(rank: u64) -> Pair {
+    let [_, _, s3, s2, s1, s0, probe, gallery] = rank.to_be_bytes();
+    Pair { similarity: f32::from_bits(!u32::from_be_bytes([s3, s2, s1, s0])), probe, gallery }
 }
 
 /// Where a minutia is, y upwards, and which way it points.
@@ -221,26 +309,6 @@ struct Corner {
     cos: f32,
     sin: f32,
     angle: u8,
-}
-
-/// Square roots of all possible counts of cells.
-static ROOTS: LazyLock<[f32; CELLS * PLANES + 1]> =
-    LazyLock::new(|| std::array::from_fn(|n| (n as f32).sqrt()));
-
-/// Similarity of two cylinders: one minus the normalised distance over the cells that both have seen.
-fn similarity(roots: &[f32; CELLS * PLANES + 1], a: &Cylinder, b: &Cylinder) -> f32 {
-    let common = a.valid & b.valid;
-    if common.count_ones() < MIN_COMMON_CELLS {
-        return 0.0;
-    }
-    let (mut in_a, mut in_b, mut differ) = (0, 0, 0);
-    for (x, y) in a.planes.iter().zip(&b.planes) {
-        in_a += (x & common).count_ones();
-        in_b += (y & common).count_ones();
-        differ += ((x ^ y) & common).count_ones();
-    }
-    let norm = roots[in_a as usize] + roots[in_b as usize];
-    if norm > 0.0 { 1.0 - roots[differ as usize] / norm } else { 0.0 }
 }
 
 /// Pairs that a score is averaged over, for fingers of `size` cylinders (the smaller of the two).
@@ -256,6 +324,12 @@ const DISTANCE_SIGMOID: (f32, f32) = (5.0, -1.6);
 const DIRECTION_SIGMOID: (f32, f32) = (std::f32::consts::PI / 12.0, -30.0);
 /// Agreements below this are taken for none.
 const NEGLIGIBLE: f32 = 1e-4;
+/// Distances that differ by more pixels agree less than that: `DISTANCE_SIGMOID` reaches it at 10.8.
+const MAX_GAP: f32 = 11.0;
+
+fn length((x, y): (f32, f32)) -> f32 {
+    (x * x + y * y).sqrt()
+}
 
 fn sigmoid(value: f32, (middle, slope): (f32, f32)) -> f32 {
     1.0 / (1.0 + (-slope * (value - middle)).exp())
@@ -282,21 +356,25 @@ impl Tables {
     }
 }
 
-/// How well one pair agrees with another and the other with the one: in distance, relative direction, and bearing as
+/// How well one pair agrees with another and the other with the one, given by how many pixels their distances differ (`gap`): in distance, relative direction, and bearing as
 /// seen from the first minutia of each.
-fn compatibility(tables: &Tables, (a, b): &(Corner, Corner), (c, d): &(Corner, Corner)) -> (f32, f32) {
+fn compatibility(
+    tables: &Tables,
+    gap: f32,
+    (a, b): &(Corner, Corner),
+    (c, d): &(Corner, Corner),
+) -> (f32, f32) {
     let turn = a.angle.wrapping_sub(c.angle).wrapping_sub(b.angle.wrapping_sub(d.angle));
     let direction = tables.direction[usize::from(turn)];
     if direction < NEGLIGIBLE {
         return (0.0, 0.0);
     }
     let (u, v) = ((c.x - a.x, c.y - a.y), (d.x - b.x, d.y - b.y));
-    let (square_u, square_v) = (u.0 * u.0 + u.1 * u.1, v.0 * v.0 + v.1 * v.1);
-    let apart = sigmoid((square_u.sqrt() - square_v.sqrt()).abs(), DISTANCE_SIGMOID);
-    if apart < NEGLIGIBLE || square_u == 0.0 || square_v == 0.0 {
+    let distance = sigmoid(gap, DISTANCE_SIGMOID);
+    if distance < NEGLIGIBLE || u == (0.0, 0.0) || v == (0.0, 0.0) {
         return (0.0, 0.0);
     }
-    let both = direction * apart;
+    let both = direction * distance;
     (both * bearing(a, b, u, v), both * bearing(c, d, u, v))
 }
 

@@ -7,15 +7,16 @@
 use std::f64::consts::{PI, TAU};
 
 use crate::alignment::{
-    AGREEMENT, ANCHORS, CHANCE_PAIRS, FITS, LEVER, MIN_COMMON, PIXELS_A_TURN, REACH, TURN,
+    AGREEMENT, ANCHORS, CHANCE_PAIRS, FITS, LIKENESS, LITTLE, MIN_COMMON, MIN_TIES, NEIGHBOURHOOD,
+    PIXELS_A_TURN, REACH, SPREAD, STIFFNESS, STRETCHED_REACH, STRETCHES, TURN, TURN_SPREAD, UNKNOWN, UNLIKE,
 };
 use crate::cylinder::{
     BIT_THRESHOLD, CELLS, Cylinder, FeatureError, FingerFeatures, HULL_MARGIN, MIN_CONTRIBUTORS,
     MIN_VALID_CELLS, PLANES, Place, RADIUS, SIDE, SIGMA_DIRECTION, SIGMA_SPACE,
 };
-use crate::matcher::{
-    COVERED_WEIGHT, KEEP, MAX_PAIRS, MAX_TURN, MIN_COMMON_CELLS, MIN_PAIRS, ROUNDS, UNSUPPORTED,
-};
+use crate::hamming::{Lanes, MIN_COMMON_CELLS};
+use crate::matcher::{COVERED_WEIGHT, KEEP, MAX_PAIRS, MAX_TURN, MIN_PAIRS, ROUNDS};
+use crate::motion::LEVER;
 use crate::record::{FingerPosition, FingerRecord};
 
 /// A minutia: pixels at 500 dpi with y upwards, radians.
@@ -74,6 +75,7 @@ pub fn extract(
             Some(Cylinder { valid, planes, ones, minutia, angle: features.minutiae[index].angle })
         })
         .collect();
+    features.lanes = Lanes::of(&features.cylinders);
     Ok(features)
 }
 
@@ -197,9 +199,8 @@ pub fn compare(probe: &FingerFeatures, gallery: &FingerFeatures) -> f64 {
     }
     let agreed = consolidate(&pairs, size);
     let weight = f64::from(COVERED_WEIGHT);
-    let covered =
-        if agreed < f64::from(UNSUPPORTED) { 0.0 } else { covered(probe, gallery, &pairs, &support) };
-    (1.0 - weight) * agreed + weight * covered
+    let covered = covered(probe, gallery, &pairs, &support);
+    ((1.0 - weight) * agreed + weight * covered).min(1.0)
 }
 
 /// The minutia that a cylinder stands on.
@@ -271,6 +272,15 @@ fn consolidate(pairs: &[Pair], size: usize) -> f64 {
 /// Two minutiae taken for one, with a weight.
 type Tie = (Spot, Spot, f64);
 
+/// A probe minutia and the gallery minutia that it fell on, by their indices, and how far apart they came to lie:
+/// pixels, and whole units of 360/256 degrees.
+struct Meeting {
+    probe: usize,
+    gallery: usize,
+    distance: f64,
+    turn: f64,
+}
+
 fn covered(probe: &FingerFeatures, gallery: &FingerFeatures, pairs: &[Pair], support: &[Vec<f64>]) -> f64 {
     let agreement = f64::from(AGREEMENT);
     let mut order: Vec<usize> = (0..pairs.len()).collect();
@@ -281,36 +291,86 @@ fn covered(probe: &FingerFeatures, gallery: &FingerFeatures, pairs: &[Pair], sup
             anchors.push(t);
         }
     }
-    let shares = anchors.iter().map(|&anchor| {
+    let of_probe: Vec<Spot> = probe.minutiae.iter().map(|&place| Spot::new(place)).collect();
+    let of_gallery: Vec<Spot> = gallery.minutiae.iter().map(|&place| Spot::new(place)).collect();
+    let mut best: Option<(f64, Vec<Spot>)> = None;
+    for anchor in anchors {
         let agreeing = (0..pairs.len()).filter(|&k| k == anchor || support[anchor][k] > agreement);
         let tie = |k: usize| {
             (standing(probe, pairs[k].probe), standing(gallery, pairs[k].gallery), pairs[k].relaxed)
         };
-        covered_by(probe, gallery, agreeing.map(tie).collect())
-    });
-    shares.fold(0.0, f64::max)
+        let ties: Vec<Tie> = agreeing.map(tie).collect();
+        if ties.len() >= MIN_TIES
+            && let Some((paired, laid)) = refine(&of_probe, &of_gallery, ties)
+            && best.as_ref().is_none_or(|(most, _)| paired > *most)
+        {
+            best = Some((paired, laid));
+        }
+    }
+    best.map_or(0.0, |(_, laid)| covered_by(probe, gallery, &laid, &of_gallery))
 }
 
-fn covered_by(probe: &FingerFeatures, gallery: &FingerFeatures, mut ties: Vec<Tie>) -> f64 {
-    let of_probe: Vec<Spot> = probe.minutiae.iter().map(|&place| Spot::new(place)).collect();
-    let of_gallery: Vec<Spot> = gallery.minutiae.iter().map(|&place| Spot::new(place)).collect();
-    let mut motion = fit(&ties);
+/// Fits and ties in turn: how much falls together in the end, and where the probe's minutiae then lie.
+fn refine(of_probe: &[Spot], of_gallery: &[Spot], mut ties: Vec<Tie>) -> Option<(f64, Vec<Spot>)> {
+    let farthest = f64::from(REACH) + f64::from(PIXELS_A_TURN) * f64::from(TURN);
+    let trust = |m: &Meeting| 1.0 - 0.5 * (m.distance + f64::from(PIXELS_A_TURN) * m.turn) / farthest;
     for _ in 1..FITS {
-        ties = nearest(&of_probe, &of_gallery, &motion);
-        if ties.len() < 2 {
-            return 0.0;
+        let laid: Vec<Spot> = of_probe.iter().copied().map(fit(&ties)).collect();
+        let meetings = nearest(&laid, of_gallery, f64::from(REACH));
+        if meetings.len() < MIN_TIES {
+            return None;
         }
-        motion = fit(&ties);
+        ties = meetings.iter().map(|m| (of_probe[m.probe], of_gallery[m.gallery], trust(m))).collect();
     }
-    ties = nearest(&of_probe, &of_gallery, &motion);
-    let paired: f64 = ties.iter().map(|tie| tie.2).sum();
-    let in_gallery = of_probe.iter().filter(|&&spot| near_hull(&of_gallery, motion(spot))).count();
+    let laid: Vec<Spot> = of_probe.iter().copied().map(fit(&ties)).collect();
+    let paired = nearest(&laid, of_gallery, f64::from(REACH)).iter().map(trust).sum();
+    Some((paired, laid))
+}
+
+fn covered_by(probe: &FingerFeatures, gallery: &FingerFeatures, laid: &[Spot], of_gallery: &[Spot]) -> f64 {
+    let mut meetings = nearest(laid, of_gallery, f64::from(REACH));
+    for _ in 0..STRETCHES {
+        let stretched: Vec<Spot> =
+            (0..laid.len()).map(|p| stretched(laid, of_gallery, &meetings, p)).collect();
+        meetings = nearest(&stretched, of_gallery, f64::from(STRETCHED_REACH));
+    }
+    let on = |finger: &FingerFeatures, minutia: usize| {
+        finger.cylinders.iter().position(|cylinder| usize::from(cylinder.minutia) == minutia)
+    };
+    let paired: f64 = meetings
+        .iter()
+        .map(|m| {
+            let alike = match (on(probe, m.probe), on(gallery, m.gallery)) {
+                (Some(p), Some(g)) => {
+                    let beyond = (similarity(probe, p, gallery, g) - f64::from(LITTLE)).max(0.0);
+                    f64::from(UNLIKE) + f64::from(LIKENESS) * beyond
+                }
+                _ => f64::from(UNKNOWN),
+            };
+            let squares =
+                (m.distance / f64::from(SPREAD)).powi(2) + (m.turn / f64::from(TURN_SPREAD)).powi(2);
+            (-0.5 * squares).exp() * alike
+        })
+        .sum();
+    let in_gallery = laid.iter().filter(|&&spot| near_hull(of_gallery, spot)).count();
     // A gallery minutia lies on the probe if the probe, moved onto the gallery, surrounds it.
-    let moved: Vec<Spot> = of_probe.iter().map(|&spot| motion(spot)).collect();
-    let in_probe = of_gallery.iter().filter(|&&spot| near_hull(&moved, spot)).count();
+    let in_probe = of_gallery.iter().filter(|&&spot| near_hull(laid, spot)).count();
     let common =
         (in_gallery as f64).max(f64::from(MIN_COMMON)) * (in_probe as f64).max(f64::from(MIN_COMMON));
     paired / common.sqrt() * paired / (paired + f64::from(CHANCE_PAIRS))
+}
+
+/// Where minutia `p` lies once it is moved on by the mean of what its neighbours' meetings leave over.
+fn stretched(laid: &[Spot], of_gallery: &[Spot], meetings: &[Meeting], p: usize) -> Spot {
+    let (mut right, mut up, mut weights) = (0.0, 0.0, f64::from(STIFFNESS));
+    for m in meetings.iter().filter(|m| m.probe != p) {
+        let part = laid[m.probe].distance(laid[p]) / f64::from(NEIGHBOURHOOD);
+        let weight = if part < 1.0 { (1.0 - part * part).powi(2) } else { 0.0 };
+        right += weight * (of_gallery[m.gallery].x - laid[m.probe].x);
+        up += weight * (of_gallery[m.gallery].y - laid[m.probe].y);
+        weights += weight;
+    }
+    Spot { x: laid[p].x + right / weights, y: laid[p].y + up / weights, angle: laid[p].angle }
 }
 
 /// The rigid motion with the least weighted squares.
@@ -337,27 +397,28 @@ fn fit(ties: &[Tie]) -> impl Fn(Spot) -> Spot + use<> {
     }
 }
 
-fn nearest(probe: &[Spot], gallery: &[Spot], motion: &impl Fn(Spot) -> Spot) -> Vec<Tie> {
+/// The minutiae that fall together, nearest first, each at most once.
+fn nearest(moved: &[Spot], gallery: &[Spot], reach: f64) -> Vec<Meeting> {
     let mut near = Vec::new();
-    for (p, &spot) in probe.iter().enumerate() {
-        let moved = motion(spot);
+    for (p, &spot) in moved.iter().enumerate() {
         for (g, &other) in gallery.iter().enumerate() {
             // Directions are compared in whole units of 360/256 degrees.
-            let turn = (wrap(moved.angle - other.angle) * 256.0 / TAU).round().abs();
-            if moved.distance(other) < f64::from(REACH) && turn <= f64::from(TURN) {
-                near.push((moved.distance(other) + f64::from(PIXELS_A_TURN) * turn, p, g));
+            let turn = (wrap(spot.angle - other.angle) * 256.0 / TAU).round().abs();
+            let distance = spot.distance(other);
+            if distance < reach && turn <= f64::from(TURN) {
+                near.push(Meeting { probe: p, gallery: g, distance, turn });
             }
         }
     }
-    near.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let farthest = f64::from(REACH) + f64::from(PIXELS_A_TURN) * f64::from(TURN);
-    let mut ties: Vec<(usize, usize, f64)> = Vec::new();
-    for (distance, p, g) in near {
-        if ties.iter().all(|tie| tie.0 != p && tie.1 != g) {
-            ties.push((p, g, 1.0 - 0.5 * distance / farthest));
+    let cost = |m: &Meeting| m.distance + f64::from(PIXELS_A_TURN) * m.turn;
+    near.sort_by(|a, b| cost(a).total_cmp(&cost(b)));
+    let mut met: Vec<Meeting> = Vec::new();
+    for meeting in near {
+        if met.iter().all(|other| other.probe != meeting.probe && other.gallery != meeting.gallery) {
+            met.push(meeting);
         }
     }
-    ties.into_iter().map(|(p, g, weight)| (probe[p], gallery[g], weight)).collect()
+    met
 }
 
 #[cfg(test)]

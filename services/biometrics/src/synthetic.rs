@@ -9,7 +9,7 @@
 //! directions by place, residuals between aligned touches of one finger, and shared index buckets. The thresholds of
 //! [`crate::calibration`] follow from the generator alone, but on those sets their agreement is no independent proof.
 //!
-//! A generator is only worth what its statistics are worth: the example `fit` prints them beside those of a folder of
+//! A generator is only worth what its statistics are worth: `plinth-loadtest fit` prints them beside those of a folder of
 //! real records. No accuracy of a matcher on synthetic fingers says anything about an accuracy on real ones.
 
 mod civil;
@@ -18,12 +18,17 @@ mod fingertip;
 mod impression;
 mod ridge_flow;
 
+use std::ops::Range;
+
 use civil::Civil;
 use draw::Draw;
 use fingertip::{Build, Fingertip};
-use impression::{IMAGE, Impression, RESOLUTION};
+use impression::{IMAGE, Impression, RESOLUTION, Station};
 
 use crate::record::{FingerPosition, FingerRecord, FingerView};
+
+/// Counts up whenever the same seed begins to give other people, so that what was made and kept can be told apart.
+pub const VERSION: u32 = 2;
 
 /// One invented person: civil particulars and ten fingers.
 #[derive(Clone)]
@@ -34,6 +39,7 @@ pub struct SyntheticPerson {
     date_of_birth: (u16, u8, u8),
     gender: char,
     build: Build,
+    station: Station,
 }
 
 impl SyntheticPerson {
@@ -43,7 +49,7 @@ impl SyntheticPerson {
         let mut draw = Draw::new("person", &[seed, index]);
         let Civil { name, date_of_birth, gender } = Civil::draw(&mut draw);
         let build = Build::draw(&mut draw, gender == 'F');
-        Self { seed, index, name, date_of_birth, gender, build }
+        Self { seed, index, name, date_of_birth, gender, build, station: Station::Uncontrolled }
     }
 
     /// Full name, given names first, in one of several scripts. Names repeat within a large population, as real ones do.
@@ -64,6 +70,14 @@ impl SyntheticPerson {
         self.gender
     }
 
+    /// The same person at a supervised station: an operator watches over place and turn, and the best of three touches is
+    /// kept. No real records were at hand to hold this against, so nothing that is measured on such captures is an
+    /// estimate of anything; they are for galleries whose captures must be good.
+    #[must_use]
+    pub fn supervised(self) -> Self {
+        Self { station: Station::Supervised, ..self }
+    }
+
     /// A record of one finger. Equal arguments give equal records; another `capture` is another touch of the same
     /// finger. [`FingerPosition::Unknown`] is the right index finger, declared as unknown.
     #[must_use]
@@ -74,27 +88,37 @@ impl SyntheticPerson {
     /// A record with one view of each of `positions`, in that order: the fingers of [`SyntheticPerson::capture`].
     #[must_use]
     pub fn record(&self, capture: u32, positions: &[FingerPosition]) -> FingerRecord {
-        let views = positions.iter().map(|position| self.view(*position, capture)).collect();
-        FingerRecord {
-            width: IMAGE.0,
-            height: IMAGE.1,
-            x_resolution: RESOLUTION,
-            y_resolution: RESOLUTION,
-            views,
-        }
+        record(
+            positions
+                .iter()
+                .map(|position| self.view(&self.fingertip(*position), *position, capture))
+                .collect(),
+        )
     }
 
-    fn view(&self, declared: FingerPosition, capture: u32) -> FingerView {
-        let position = match declared {
-            FingerPosition::Unknown => FingerPosition::RightIndex,
-            known => known,
+    /// The records of `captures`, each as [`SyntheticPerson::record`] gives it. Cheaper than one by one: a finger is grown
+    /// once for all its touches.
+    #[must_use]
+    pub fn records(&self, captures: Range<u32>, positions: &[FingerPosition]) -> Vec<FingerRecord> {
+        let fingertips: Vec<_> =
+            positions.iter().map(|position| (*position, self.fingertip(*position))).collect();
+        let views = |capture| {
+            fingertips.iter().map(|(position, fingertip)| self.view(fingertip, *position, capture)).collect()
         };
+        captures.map(|capture| record(views(capture))).collect()
+    }
+
+    fn fingertip(&self, declared: FingerPosition) -> Fingertip {
+        let position = grown(declared);
         let finger = u64::from(position.code());
-        let fingertip =
-            Fingertip::grow(&mut Draw::new("finger", &[self.seed, self.index, finger]), position, self.build);
+        Fingertip::grow(&mut Draw::new("finger", &[self.seed, self.index, finger]), position, self.build)
+    }
+
+    fn view(&self, fingertip: &Fingertip, declared: FingerPosition, capture: u32) -> FingerView {
+        let finger = u64::from(grown(declared).code());
         let mut draw = Draw::new("capture", &[self.seed, self.index, finger, u64::from(capture)]);
-        let impression = Impression::draw(&mut draw, &fingertip);
-        let minutiae = impression.minutiae(&fingertip, &mut draw);
+        let impression = Impression::draw(&mut draw, fingertip, self.station);
+        let minutiae = impression.minutiae(fingertip, &mut draw);
         FingerView {
             position: declared,
             view: 0,
@@ -102,6 +126,24 @@ impl SyntheticPerson {
             quality: impression.quality_byte(),
             minutiae,
         }
+    }
+}
+
+/// The finger that is touched when one is asked for.
+fn grown(declared: FingerPosition) -> FingerPosition {
+    match declared {
+        FingerPosition::Unknown => FingerPosition::RightIndex,
+        known => known,
+    }
+}
+
+fn record(views: Vec<FingerView>) -> FingerRecord {
+    FingerRecord {
+        width: IMAGE.0,
+        height: IMAGE.1,
+        x_resolution: RESOLUTION,
+        y_resolution: RESOLUTION,
+        views,
     }
 }
 
@@ -120,6 +162,33 @@ mod tests {
         assert_ne!(record, person.record(4, &FingerPosition::ALL).encode());
         assert_ne!(record, SyntheticPerson::new(8, 11).record(3, &FingerPosition::ALL).encode());
         assert_ne!(record, SyntheticPerson::new(7, 12).record(3, &FingerPosition::ALL).encode());
+    }
+
+    #[test]
+    fn captures_made_together_are_those_made_alone() {
+        let person = SyntheticPerson::new(7, 11).supervised();
+        let positions = [FingerPosition::LeftThumb, FingerPosition::Unknown];
+        let together = person.records(1..4, &positions);
+        let alone: Vec<_> = (1..4).map(|capture| person.record(capture, &positions)).collect();
+        assert_eq!(together, alone);
+    }
+
+    #[test]
+    fn a_supervised_station_takes_better_captures_of_the_same_fingers() {
+        let mean = |supervised: bool| {
+            let quality = |index| {
+                let person = SyntheticPerson::new(6, index);
+                let person = if supervised { person.supervised() } else { person };
+                person
+                    .record(0, &FingerPosition::ALL)
+                    .views
+                    .iter()
+                    .map(|view| f64::from(view.quality))
+                    .sum::<f64>()
+            };
+            (0..40).map(quality).sum::<f64>() / 400.0
+        };
+        assert!(mean(true) > mean(false) + 10.0, "{} {}", mean(true), mean(false));
     }
 
     #[test]

@@ -17,9 +17,8 @@ use std::f32::consts::TAU;
 use std::fmt;
 use std::sync::LazyLock;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
-
 use crate::cylinder::{CELLS, Cylinder, FingerFeatures, PLANES, Place};
+pub use crate::index::TokenKey;
 
 /// Tables (l). Postings and recall both grow with them.
 pub const TABLES: usize = 56;
@@ -40,24 +39,6 @@ pub const NUMBER_BITS: u32 = 40;
 const LABEL: &str = "plinth finger index cells v1";
 /// Modality in the hashed message: fingers.
 const MODALITY: u8 = 1;
-
-/// The key of an index. A secret.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct TokenKey([u8; 32]);
-
-impl TokenKey {
-    /// A key of the given bytes, which must come from a key derivation or a random source.
-    #[must_use]
-    pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
-
-impl fmt::Debug for TokenKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenKey(..)")
-    }
-}
 
 /// One posting: where it goes, what hides the number there, and where its minutia lies.
 ///
@@ -126,7 +107,7 @@ fn tokens_of_tables(key: &TokenKey, fingers: &[FingerFeatures], tables: usize) -
 /// First 16 bytes of keyed BLAKE3 over modality (u8), table (u8), sampled bits (u16): bucket and mask, big-endian.
 fn bucket(key: &TokenKey, table: u8, bits: u16) -> (u64, u64) {
     let [high, low] = bits.to_be_bytes();
-    let hash = blake3::keyed_hash(&key.0, &[MODALITY, table, high, low]);
+    let hash = blake3::keyed_hash(key.bytes(), &[MODALITY, table, high, low]);
     let (words, _) = hash.as_bytes().as_chunks::<8>();
     (u64::from_be_bytes(words[0]), u64::from_be_bytes(words[1]))
 }

@@ -71,7 +71,7 @@ fn exhaustive(matcher: &mut Matcher, fingers: &[&Vec<FingerFeatures>]) -> Vec<(u
 }
 
 #[test]
-fn equal_error_on_the_competition_protocol_is_at_most_2_6_percent() {
+fn equal_error_on_the_competition_protocol_is_at_most_1_8_percent() {
     let Some(sets) = captures("equal error") else { return };
     let mut matcher = Matcher::new();
     let reports: Vec<Report> = sets.iter().map(|set| competition(&mut matcher, set)).collect();
@@ -79,11 +79,11 @@ fn equal_error_on_the_competition_protocol_is_at_most_2_6_percent() {
     let errors: Vec<f64> = reports.iter().map(|report| 100.0 * report.eer.value).collect();
     let mean = errors.iter().sum::<f64>() / errors.len() as f64;
     println!("equal error, percent: {errors:.2?}, mean {mean:.2}");
-    assert!(mean <= 2.6);
+    assert!(mean <= 1.8);
 }
 
 #[test]
-fn at_least_90_percent_of_mates_are_caught_without_a_false_match_and_93_at_one_in_a_thousand() {
+fn at_least_94_percent_of_mates_are_caught_without_a_false_match_and_99_at_one_in_a_hundred() {
     let Some(sets) = captures("all against first captures") else { return };
     let fingers: Vec<_> = sets.iter().flatten().collect();
     let (mut genuine, mut impostor) = (Vec::new(), Vec::new());
@@ -98,9 +98,11 @@ fn at_least_90_percent_of_mates_are_caught_without_a_false_match_and_93_at_one_i
     }
     assert_eq!((genuine.len(), impostor.len()), (280, 10_920));
     let report = report(&genuine, &impostor, 1).unwrap();
-    println!("missed at no false match {:?}, at 1e-3 {:?}", report.fnmr_at_zero_fmr, report.fnmr_at_fmr_1000);
-    assert!(report.fnmr_at_zero_fmr.value <= 0.10);
-    assert!(report.fnmr_at_fmr_1000.value <= 0.07);
+    println!("missed without a false match: {:?}", report.fnmr_at_zero_fmr);
+    println!("missed at 1e-3: {:?}, at 1e-2: {:?}", report.fnmr_at_fmr_1000, report.fnmr_at_fmr_100);
+    assert!(report.fnmr_at_zero_fmr.value <= 0.06);
+    assert!(report.fnmr_at_fmr_1000.value <= 0.045);
+    assert!(report.fnmr_at_fmr_100.value <= 0.01);
 }
 
 /// How many probes' mates are not among the first `tenth` of the ranking, of those that exhaustive matching accepts at

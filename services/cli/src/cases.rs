@@ -202,9 +202,9 @@ fn person(who: &str, demographics: Option<&Demographics>, rest: [String; 4]) -> 
     row
 }
 
-/// Natural logarithm to power of ten.
+/// The likelihood ratio as a power of ten.
 fn likeness(candidate: &CaseCandidate) -> String {
-    format!("10^{:.1}", candidate.llr / std::f32::consts::LN_10)
+    format!("10^{:.1}", candidate.llr)
 }
 
 fn decision_name(verdict: &CaseVerdict) -> &'static str {

@@ -24,6 +24,9 @@ pub(crate) struct Settings {
     /// Where administrators connect [default: 127.0.0.1:7771].
     #[arg(long, env = "PLINTH_ADMIN_LISTEN", value_name = "ADDRESS")]
     admin_listen: Option<SocketAddr>,
+    /// Where metrics are read over HTTP, on this machine only, such as 127.0.0.1:9464 [default: nowhere].
+    #[arg(long, env = "PLINTH_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
     #[command(flatten)]
     tls: Tls,
     #[command(flatten)]
@@ -82,12 +85,13 @@ struct Limits {
 /// The `[deduplication]` section.
 #[derive(clap::Args, Serialize, Default)]
 struct Deduplication {
-    /// (`deduplication`) False match rate from which on two people are called one.
-    #[arg(long, env = "PLINTH_DUPLICATE_FMR", value_name = "RATE")]
-    duplicate_fmr: Option<f64>,
-    /// (`deduplication`) False match rate from which on administrators decide.
-    #[arg(long, env = "PLINTH_ADJUDICATE_FMR", value_name = "RATE")]
-    adjudicate_fmr: Option<f64>,
+    /// (`deduplication`) False positive identification rate: new people who may be kept from a number because strangers
+    /// resemble them. How alike is alike follows from it and from the size of the gallery.
+    #[arg(long, env = "PLINTH_TARGET_FPIR", value_name = "RATE")]
+    target_fpir: Option<f64>,
+    /// (`deduplication`) How many times rarer a stranger called a duplicate is than one whom administrators look at.
+    #[arg(long, env = "PLINTH_CERTAINTY", value_name = "TIMES")]
+    certainty: Option<f64>,
 }
 
 /// The `[freshness]` section.

@@ -1,6 +1,6 @@
 //! `plinth enrol`: enrols one person or a folder of people, as an agency.
 
-mod application;
+pub(crate) mod application;
 mod outcome;
 mod report;
 mod sender;
@@ -24,7 +24,8 @@ use sender::Sender;
 
 /// Enrol one person or a folder of people, as an agency.
 ///
-/// Each person is a JSON file beside the ISO/IEC 19794-2 records that it names; see the example below.
+/// Each person is a JSON file beside the finger records that it names (ISO/IEC 19794-2, ANSI/INCITS 378); see the
+/// example below.
 ///
 /// The report directory keeps every request as it was signed and every answer as it was received. Run the same command
 /// again after any interruption: who was answered is skipped, who was not is sent again byte for byte, and cases that were

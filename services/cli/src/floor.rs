@@ -78,7 +78,7 @@ struct Row {
     commit_ms_p99: f64,
     /// Statement bytes of one decision.
     statement_bytes: usize,
-    /// Rows and index entries of one decision.
+    /// Rows of one decision.
     keys: usize,
     /// CPU time of this process, RocksDB's own threads included.
     cpu_us_per_decision: f64,

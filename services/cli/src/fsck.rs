@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use plinth_identity::gallery::FeatureRow;
 use plinth_identity::keys::RootKey;
 use plinth_storage::{Check, Counts, Reader, Report, StoreOptions};
 use rand::RngExt as _;
@@ -49,8 +48,7 @@ pub(crate) fn check(data: &Path, root_key: &RootKey) -> anyhow::Result<ExitCode>
 fn examine(reader: &Reader) -> anyhow::Result<Report> {
     let bar =
         ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {msg}: {pos} rows")?);
-    let index = |row: &FeatureRow| plinth_server::index_tokens(reader.keys().token_key(), &row.fingers);
-    let report = plinth_storage::check(reader, &index, &mut |progress| {
+    let report = plinth_storage::check(reader, &mut |progress| {
         bar.set_message(name(progress.check));
         bar.set_position(progress.rows);
     });
@@ -64,6 +62,9 @@ fn counts(counts: &Counts) -> Table {
         ("identities", counts.identities),
         ("people in the gallery", counts.gallery),
         ("index entries", counts.postings),
+        ("tombstones", counts.tombstones),
+        ("imports", counts.imports),
+        ("findings of imports", counts.findings),
         ("stored answers", counts.requests),
         ("agencies' list entries", counts.enrolments),
         ("used nonces", counts.nonces),
@@ -106,7 +107,9 @@ fn name(check: Check) -> &'static str {
         Check::Holders => "people",
         Check::Templates => "templates",
         Check::Features => "features",
-        Check::Postings => "index",
+        Check::Index => "index",
+        Check::Tombstones => "people who have left",
+        Check::Imports => "imports",
         Check::Identities => "identities",
         Check::Requests => "answers",
         Check::Nonces => "nonces",

@@ -9,6 +9,7 @@ mod asker;
 mod authenticate;
 mod backup;
 mod cases;
+mod check_capture;
 mod config;
 mod connect;
 mod demo;
@@ -18,6 +19,7 @@ mod evaluate;
 mod floor;
 mod fsck;
 mod holder;
+mod import;
 mod init;
 mod key_file;
 mod keygen;
@@ -28,6 +30,7 @@ mod party;
 mod person;
 mod policy;
 mod reasons;
+mod reindex;
 mod resident;
 mod restore;
 mod sandbox;
@@ -82,6 +85,7 @@ enum Command {
     #[command(subcommand)]
     RelyingParty(party::RelyingPartyCommand),
     Enrol(Box<enrol::Args>),
+    CheckCapture(Box<check_capture::Args>),
     Authenticate(Box<authenticate::Args>),
     #[command(subcommand)]
     Otp(otp::OtpCommand),
@@ -95,6 +99,9 @@ enum Command {
     Cases(cases::CasesCommand),
     Backup(Box<backup::Args>),
     Restore(restore::Args),
+    Import(import::Args),
+    Imports(Box<reindex::ImportsArgs>),
+    Reindex(Box<reindex::ReindexArgs>),
     Fsck(fsck::Args),
     AcceptClock(accept_clock::Args),
     Evaluate(evaluate::Args),
@@ -122,6 +129,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Agency(command) => wait_for(party::run(PartyKind::Agency, command.into())),
         Command::RelyingParty(command) => wait_for(party::run(PartyKind::RelyingParty, command.into())),
         Command::Enrol(args) => wait_for(enrol::run(*args)),
+        Command::CheckCapture(args) => wait_for(check_capture::run(*args)),
         Command::Authenticate(args) => wait_for(authenticate::run(*args)),
         Command::Otp(command) => wait_for(otp::run(command)),
         Command::Person(command) => wait_for(person::run(command)),
@@ -131,6 +139,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Cases(command) => wait_for(cases::run(command)),
         Command::Backup(args) => wait_for(backup::run(*args)),
         Command::Restore(args) => restore::run(&args),
+        Command::Import(args) => wait_for(import::run(args)),
+        Command::Imports(args) => wait_for(reindex::imports(*args)),
+        Command::Reindex(args) => wait_for(reindex::reindex(*args)),
         Command::Fsck(args) => fsck::run(&args),
         Command::AcceptClock(args) => accept_clock::run(&args),
         Command::Evaluate(args) => evaluate::run(args),

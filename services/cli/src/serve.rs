@@ -21,7 +21,8 @@ const WATCH: Duration = Duration::from_millis(100);
 /// Run the service.
 ///
 /// Settings come from flags, then from the environment, then from the file; a key that does not exist is refused. When
-/// the service is up it prints one line, `listening public=ADDRESS admin=ADDRESS`.
+/// the service is up it prints one line, `listening public=ADDRESS admin=ADDRESS`, and ` metrics=ADDRESS` after it if
+/// metrics are on.
 ///
 /// SIGTERM or SIGINT drains it: no new requests, those in hand are answered, and it ends within 10 seconds; a second
 /// signal ends it at once. If the disk fails it stops with status 1, to be started again by its supervisor: everything
@@ -38,6 +39,7 @@ A configuration file, every key but the first two optional:
   root_key = \"/etc/plinth/root.key\"
   listen = \"[::]:7770\"
   admin_listen = \"10.0.0.5:7771\"
+  metrics_listen = \"127.0.0.1:9464\"
   [tls]
   certificate = \"/etc/plinth/service.pem\"
   key = \"/etc/plinth/service.key\"
@@ -45,8 +47,8 @@ A configuration file, every key but the first two optional:
   [limits]
   in_flight = 4096
   [deduplication]
-  duplicate_fmr = 1e-4
-  adjudicate_fmr = 3e-4")]
+  target_fpir = 0.01
+  certainty = 100.0")]
 pub(crate) struct Args {
     /// The configuration file (TOML).
     #[arg(long, env = "PLINTH_CONFIG", value_name = "FILE")]
@@ -118,7 +120,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// Says where the service listens, to people, scripts and supervisors alike.
 fn announce(running: &Running, ready_file: Option<&Path>) -> anyhow::Result<()> {
-    let line = format!("listening public={} admin={}\n", running.address, running.admin_address);
+    let metrics = running.metrics_address.map(|address| format!(" metrics={address}")).unwrap_or_default();
+    let line = format!("listening public={} admin={}{metrics}\n", running.address, running.admin_address);
     if let Some(file) = ready_file {
         put(file, line.as_bytes()).with_context(|| format!("cannot write {}", file.display()))?;
     }

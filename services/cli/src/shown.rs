@@ -52,7 +52,8 @@ pub(crate) struct Shown {
     /// With --full-address: in any order, and so many per cent of the recorded words are enough, 1 to 100.
     #[arg(long, value_name = "PERCENT", requires = "full_address", value_parser = match_value)]
     address_partial: Option<MatchValue>,
-    /// A finger's ISO/IEC 19794-2 record, for example right-thumb=thumb.iso; `unknown` is a position too. Repeatable.
+    /// A finger's record (ISO/IEC 19794-2, ANSI/INCITS 378), for example right-thumb=thumb.iso; `unknown` is a
+    /// position too. Repeatable.
     #[arg(long = "finger", value_name = "POSITION=FILE", value_parser = Finger::parse)]
     fingers: Vec<Finger>,
     /// The six digits that the service sent to the person.

@@ -189,4 +189,8 @@ fn print_enrolment(statement: &EnrolmentStatement) {
         EnrolmentOutcome::Refused => println!("outcome      refused"),
     }
     println!("searched     {} people", statement.searched);
+    // How alike was alike, at this size of the gallery.
+    println!("target FPIR  {:e}, of a whole search", statement.target_fpir);
+    println!("alike        at a false match rate of {:.1e} a comparison", statement.adjudicate_fmr);
+    println!("duplicate    at {:.1e}", statement.duplicate_fmr);
 }

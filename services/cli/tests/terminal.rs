@@ -41,13 +41,13 @@ fn a_deployment_is_founded_served_used_backed_up_and_checked_from_the_terminal()
 #[test]
 fn a_case_is_decided_by_two_administrators_one_after_the_other() {
     let mut desk = Desk::found();
-    // The slightest likeness is a matter for administrators, so that the next person who comes waits for a decision.
-    desk.serve_with(&["--adjudicate-fmr", "0.999"]);
+    // No single finger proves a duplicate here, so that whoever comes again under another name waits for a decision.
+    desk.serve_with(&["--certainty", "1e9"]);
     desk.register();
     std::fs::create_dir(desk.path("people")).unwrap();
     desk.application_of("ada", "Ada Lovelace", 1, 0, &FINGERS[..1]);
     desk.enrol().succeeds();
-    desk.application_of("grace", "Grace Hopper", 2, 0, &FINGERS[..1]);
+    desk.application_of("grace", "Grace Hopper", 1, 1, &FINGERS[..1]);
     desk.enrol().succeeds().says("pending");
 
     desk.admin(&["cases", "list"]).succeeds().says("open");

@@ -286,6 +286,57 @@ impl Administrator {
         Err(ClientError::unanswered())
     }
 
+    /// Has the 1:N index built anew under a new key, while searches go on in the old one.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn renew_index(&self, now: Timestamp) -> Result<Answered<RegistryStatement>, ClientError> {
+        let order = self.order(Change::RenewIndex, now)?;
+        let response = self
+            .call(&order, |mut client, connection, envelope| async move {
+                client.renew_index(connection.timed(v1::RenewIndexRequest { envelope })).await
+            })
+            .await?;
+        self.verified(&order, response.statement)
+    }
+
+    /// The state of the 1:N index and of imported registers.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn index(&self, now: Timestamp) -> Result<v1::IndexState, ClientError> {
+        let query = self.query(RegistryAsk::Index, now)?;
+        let response = self
+            .call(&query, |mut client, connection, envelope| async move {
+                client.get_index(connection.timed(v1::GetIndexRequest { envelope })).await
+            })
+            .await?;
+        let missing = || ClientError::malformed_answer(FieldViolation::malformed("state", "is required"));
+        response.state.ok_or_else(missing)
+    }
+
+    /// A page of pairs of an imported register who may be one person, and the token of the next page (empty after the
+    /// last). The first page has the empty token; `size` 0 means 100, and 1,000 is the most.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn findings(
+        &self,
+        import: u32,
+        page_token: &str,
+        size: u32,
+        now: Timestamp,
+    ) -> Result<(Vec<v1::Finding>, String), ClientError> {
+        let page = Page::new(size, page_token).map_err(ClientError::Request)?;
+        let query = self.query(RegistryAsk::Findings { import, page }, now)?;
+        let response = self
+            .call(&query, |mut client, connection, envelope| async move {
+                client.list_findings(connection.timed(v1::ListFindingsRequest { envelope })).await
+            })
+            .await?;
+        Ok((response.findings, response.next_page_token))
+    }
+
     fn order(&self, change: Change, now: Timestamp) -> Result<SignedRequest, ClientError> {
         let header = self.0.live_header("administration", now)?;
         let request_id = header.request_id();

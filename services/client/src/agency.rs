@@ -1,12 +1,14 @@
 use std::sync::Arc;
 
 use plinth_identity::application::{Application, FingerSample, Fingers};
+use plinth_identity::capture::{CaptureQuery, CaptureReport};
 use plinth_identity::demographics::Demographics;
 use plinth_identity::dsse::{Envelope, SigningKey, payload_type};
 use plinth_identity::id::{PartyId, RequestId};
 use plinth_identity::request::Freshness;
 use plinth_identity::statement::EnrolmentStatement;
 use plinth_identity::time::Timestamp;
+use plinth_proto::convert::capture::encode_capture_query;
 use plinth_proto::convert::enrolment::{
     self as wire, EnrolmentAsk, EnrolmentQuery, encode_enrolment_query, encode_enrolment_request,
 };
@@ -201,6 +203,47 @@ impl Agency {
         let entries =
             response.entries.into_iter().map(|entry| self.entry(entry)).collect::<Result<_, _>>()?;
         Ok((entries, response.next_page_token))
+    }
+
+    /// What captured fingers are worth, before the person leaves: 1 to 10 samples. Nothing is stored, and nobody who is
+    /// enrolled is looked at. The report is not signed: nothing was decided.
+    ///
+    /// # Errors
+    /// [`ClientError::Request`] for no samples or more than ten; otherwise as every call.
+    pub async fn check_capture(
+        &self,
+        fingers: Vec<FingerSample>,
+        now: Timestamp,
+    ) -> Result<CaptureReport, ClientError> {
+        let by = &self.0;
+        let query = self.capture_query(fingers, now)?;
+        let response = by
+            .retry
+            .run(|| {
+                let mut client = client(&by.connection);
+                let message = v1::CheckCaptureRequest { envelope: Some(query.envelope().into()) };
+                let message = by.connection.timed(message);
+                async move {
+                    client.check_capture(message).await.map(Response::into_inner).map_err(ClientError::from)
+                }
+            })
+            .await?;
+        response.report.unwrap_or_default().try_into().map_err(ClientError::malformed_answer)
+    }
+
+    /// The signed query of [`Self::check_capture`], for those who send it themselves. It is good for half a minute.
+    ///
+    /// # Errors
+    /// [`ClientError::Request`] for no samples or more than ten.
+    pub fn capture_query(
+        &self,
+        fingers: Vec<FingerSample>,
+        now: Timestamp,
+    ) -> Result<SignedRequest, ClientError> {
+        let header = self.0.live_header("capture check", now)?;
+        let request_id = header.request_id();
+        let query = CaptureQuery::new(header, fingers).map_err(ClientError::Request)?;
+        Ok(self.0.sign(payload_type::CAPTURE_QUERY, encode_capture_query(&query), request_id))
     }
 
     fn query(&self, ask: EnrolmentAsk, now: Timestamp) -> Result<SignedRequest, ClientError> {

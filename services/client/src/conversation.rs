@@ -11,8 +11,8 @@ use plinth_proto::convert::enrolment::Answer;
 use plinth_proto::convert::envelope;
 use plinth_proto::enrolment::v1::enrolment_service_server::{EnrolmentService, EnrolmentServiceServer};
 use plinth_proto::enrolment::v1::{
-    EnrolManyRequest, EnrolManyResponse, EnrolRequest, EnrolResponse, GetEnrolmentRequest,
-    GetEnrolmentResponse, ListEnrolmentsRequest, ListEnrolmentsResponse,
+    CheckCaptureRequest, CheckCaptureResponse, EnrolManyRequest, EnrolManyResponse, EnrolRequest,
+    EnrolResponse, GetEnrolmentRequest, GetEnrolmentResponse, ListEnrolmentsRequest, ListEnrolmentsResponse,
 };
 use plinth_proto::status::Refusal;
 use tokio::net::TcpListener;
@@ -119,6 +119,13 @@ impl EnrolmentService for Told {
         &self,
         _: Request<ListEnrolmentsRequest>,
     ) -> Result<Response<ListEnrolmentsResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn check_capture(
+        &self,
+        _: Request<CheckCaptureRequest>,
+    ) -> Result<Response<CheckCaptureResponse>, Status> {
         Err(Status::unimplemented(""))
     }
 }

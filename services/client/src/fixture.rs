@@ -146,8 +146,9 @@ pub(crate) fn enrolment_statement(request: &Envelope, request_id: RequestId) -> 
         outcome: EnrolmentOutcome::Issued { number: number() },
         fingers: 1,
         searched: 0,
-        duplicate_fmr: 1e-4,
-        adjudicate_fmr: 1e-3,
+        duplicate_fmr: 1e-6,
+        adjudicate_fmr: 1e-4,
+        target_fpir: 0.01,
     }
 }
 

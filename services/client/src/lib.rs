@@ -35,6 +35,7 @@ mod fixture;
 mod otp;
 mod person;
 mod presented;
+pub mod register;
 mod relying_party;
 mod request;
 mod resident;

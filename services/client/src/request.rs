@@ -8,9 +8,10 @@ use crate::answer::{envelope_from_bytes, envelope_to_bytes};
 use crate::error::ClientError;
 
 /// The types that a signed request can have.
-const REQUEST_TYPES: [&str; 9] = [
+const REQUEST_TYPES: [&str; 10] = [
     payload_type::ENROLMENT_REQUEST,
     payload_type::ENROLMENT_QUERY,
+    payload_type::CAPTURE_QUERY,
     payload_type::AUTHENTICATION_REQUEST,
     payload_type::OTP_REQUEST,
     payload_type::PERSON_REQUEST,
@@ -105,6 +106,7 @@ fn header(envelope: &Envelope) -> Result<Option<envelope::v1::RequestHeader>, Fi
             enrolment::v1::EnrolmentRequest::decode(bytes).map(|body| body.header)
         }
         payload_type::ENROLMENT_QUERY => enrolment::v1::EnrolmentQuery::decode(bytes).map(|body| body.header),
+        payload_type::CAPTURE_QUERY => enrolment::v1::CaptureQuery::decode(bytes).map(|body| body.header),
         payload_type::AUTHENTICATION_REQUEST => {
             authentication::v1::AuthenticationRequest::decode(bytes).map(|body| body.header)
         }

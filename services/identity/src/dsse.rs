@@ -23,6 +23,8 @@ pub mod payload_type {
     pub const ENROLMENT_STATEMENT: &str = "application/vnd.plinth.enrolment-statement.v1+protobuf";
     /// An agency's question about its own enrolments.
     pub const ENROLMENT_QUERY: &str = "application/vnd.plinth.enrolment-query.v1+protobuf";
+    /// An agency's question about samples, before anybody is enrolled.
+    pub const CAPTURE_QUERY: &str = "application/vnd.plinth.capture-query.v1+protobuf";
     /// A relying party's request to authenticate a person.
     pub const AUTHENTICATION_REQUEST: &str = "application/vnd.plinth.authentication-request.v1+protobuf";
     /// The service's yes or no.
@@ -49,12 +51,15 @@ pub mod payload_type {
     pub const CASE_DECISION: &str = "application/vnd.plinth.case-decision.v1+protobuf";
     /// The service's keys, time and limits.
     pub const SERVICE_INFO: &str = "application/vnd.plinth.service-info.v1+protobuf";
+    /// What a register of people consists of, signed by its keeper.
+    pub const REGISTER_MANIFEST: &str = "application/vnd.plinth.register-manifest.v1+protobuf";
 
     /// Every type.
-    pub const ALL: [&str; 16] = [
+    pub const ALL: [&str; 18] = [
         ENROLMENT_REQUEST,
         ENROLMENT_STATEMENT,
         ENROLMENT_QUERY,
+        CAPTURE_QUERY,
         AUTHENTICATION_REQUEST,
         AUTHENTICATION_STATEMENT,
         OTP_REQUEST,
@@ -68,6 +73,7 @@ pub mod payload_type {
         REGISTRY_STATEMENT,
         CASE_DECISION,
         SERVICE_INFO,
+        REGISTER_MANIFEST,
     ];
 }
 

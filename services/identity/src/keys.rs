@@ -92,7 +92,7 @@ pub struct KeyRing {
     party_lists: Key,
     relying_party_tokens: Key,
     decoys: Key,
-    index_tokens: TokenKey,
+    index_tokens: Key,
     mark: Key,
     identity_seals: Key,
     row_seals: Key,
@@ -127,7 +127,7 @@ impl KeyRing {
             party_lists: key(context::PARTY_LISTS),
             relying_party_tokens: key(context::RELYING_PARTY_TOKENS),
             decoys: key(context::DECOYS),
-            index_tokens: TokenKey::new(*key(context::INDEX_TOKENS)),
+            index_tokens: key(context::INDEX_TOKENS),
             mark: key(context::MARK),
             identity_seals: key(context::IDENTITY_SEALS),
             row_seals: key(context::ROW_SEALS),
@@ -263,10 +263,11 @@ impl KeyRing {
         u64::try_from(product >> 64).unwrap_or(0)
     }
 
-    /// The key of the fingerprint index.
+    /// The key of the fingerprint index of an epoch. An index under the key of the next epoch can be built beside the one
+    /// of this epoch, and has no bucket in common with it.
     #[must_use]
-    pub fn token_key(&self) -> &TokenKey {
-        &self.index_tokens
+    pub fn index_key(&self, epoch: u32) -> TokenKey {
+        TokenKey::new(*blake3::keyed_hash(&self.index_tokens, &epoch.to_be_bytes()).as_bytes())
     }
 
     /// The key that authenticates the store's high-water mark.

@@ -11,6 +11,7 @@
 pub mod application;
 pub mod attempts;
 pub mod authentication;
+pub mod capture;
 pub mod case;
 pub mod codec;
 pub mod demographics;
@@ -18,6 +19,7 @@ pub mod dsse;
 pub mod evidence;
 pub mod examples;
 pub mod field;
+pub mod fingers;
 pub mod gallery;
 pub mod history;
 pub mod id;
@@ -28,6 +30,7 @@ pub mod otp;
 pub mod party;
 pub mod policy;
 pub mod reason;
+pub mod register;
 pub mod request;
 pub mod sealing;
 pub mod statement;
@@ -40,6 +43,7 @@ pub use authentication::{
     AuthenticationRequest, Channel, ChannelSet, CodeFinding, Consent, Decision, Findings, FingerFinding,
     OtpRequest, PersonRequest, ResidentAction, ResidentRequest, Subject, Verdict,
 };
+pub use capture::{CaptureAdvice, CaptureLight, CaptureQuery, CaptureReport, CheckedFinger};
 pub use case::{Case, CaseCandidate, CaseDecision, CaseState, EnrolmentRef};
 pub use codec::DecodeError;
 pub use demographics::{
@@ -63,8 +67,9 @@ pub use party::{
     Attribute, AttributeSet, Factor, FactorSet, Party, PartyKind, PartyStatus, Quotas, ReasonView,
     RelyingPartyPolicy, TokenKind,
 };
-pub use policy::{AuthenticationPolicy, DeduplicationPolicy, EnrolmentDecision};
+pub use policy::{AuthenticationPolicy, DeduplicationPolicy, EnrolmentDecision, MatchRates};
 pub use reason::{Reason, Who};
+pub use register::{ExternalId, PartDigest, RegisterManifest, RegisterPart, RegisterRecord};
 pub use request::{Freshness, RequestHeader};
 pub use sealing::{EncryptionKey, SealedAttributes, SealingError};
 pub use statement::{

@@ -69,10 +69,12 @@ pub struct EnrolmentStatement {
     pub fingers: u8,
     /// How many people the search covered.
     pub searched: u64,
-    /// The policy's false match rate of a duplicate.
+    /// The false match rate of one comparison at which two people were one, at this size of the gallery.
     pub duplicate_fmr: f64,
-    /// The policy's false match rate of an adjudication.
+    /// The false match rate of one comparison at which two people were alike, at this size of the gallery.
     pub adjudicate_fmr: f64,
+    /// The policy's false positive identification rate of a whole search; 0 in statements of before it was stated.
+    pub target_fpir: f64,
 }
 
 /// The answer to an authentication request.
@@ -238,6 +240,11 @@ pub enum RegistryChange {
     CaseExtended {
         /// The case.
         case: CaseId,
+    },
+    /// The 1:N index is being built anew under a new key.
+    IndexRenewed {
+        /// The number of that key, 2 or more.
+        epoch: u32,
     },
 }
 

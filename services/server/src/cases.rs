@@ -12,7 +12,9 @@ use plinth_identity::party::PartyKind;
 use plinth_identity::reason::Reason;
 use plinth_identity::request::{Freshness, RequestHeader};
 use plinth_identity::statement::{EnrolmentOutcome, RegistryChange};
-use plinth_proto::convert::registry::{CandidateView, CaseOrder, case_view, decode_case_decision};
+use plinth_proto::convert::registry::{
+    CandidateView, CaseOrder, candidate_view, case_view, decode_case_decision,
+};
 use plinth_proto::enrolment::v1::EnrolmentStatement;
 use plinth_proto::envelope;
 use plinth_proto::registry::v1;
@@ -26,7 +28,7 @@ use crate::recent::{Prepared, Recent};
 use crate::refusal::Refusal;
 use crate::registrar::{Ask, Decided, Proposal, Sitting, draw_number, earlier_answer};
 use crate::registry;
-use crate::search::{Search, index_tokens, search};
+use crate::search::{Search, search};
 
 /// One case with what an adjudicator needs to see.
 pub(crate) fn view(core: &Core, id: CaseId) -> Result<v1::Case, Refusal> {
@@ -55,6 +57,16 @@ pub(crate) fn describe(core: &Core, case: &Case) -> Result<v1::Case, Refusal> {
         })
         .collect();
     Ok(case_view(case, &views))
+}
+
+/// Somebody whom somebody else resembles, with their record, their number masked.
+pub(crate) fn resembling(core: &Core, candidate: &CaseCandidate) -> Result<v1::CaseCandidate, Refusal> {
+    let number = match core.reader.holder(candidate.sequence)? {
+        Some(Holder::Number(number)) => Some(number),
+        _ => None,
+    };
+    let record = number.as_ref().map(|number| core.reader.identity(number)).transpose()?.flatten();
+    Ok(candidate_view(&CandidateView { candidate, number: number.as_ref(), record: record.as_ref() }))
 }
 
 /// Decides a case: two administrators have signed the same bytes.
@@ -156,12 +168,11 @@ impl CaseProposal {
             return Err(Refusal::at("case_id", Reason::CaseClosed, "is decided already"));
         }
         let row = core.reader.features(case.applicant)?.ok_or(Reason::Internal)?;
-        let tokens = index_tokens(core.keys().token_key(), &row.fingers);
-        let applicant = Prepared { features: Arc::new(row.fingers), tokens };
+        let applicant = Prepared { features: Arc::new(row.fingers) };
         let mut known: HashSet<Sequence> =
             case.candidates.iter().map(|candidate| candidate.sequence).collect();
         known.insert(case.applicant);
-        let search = search(&core.reader, &core.deduplication, &applicant, &known)?;
+        let search = search(core, &applicant, &known)?;
         Ok(Self { id, decision, reason, administrators, applicant, known, search })
     }
 }
@@ -172,8 +183,7 @@ impl Proposal for CaseProposal {
     }
 
     fn catch_up(mut self: Box<Self>, core: &Core) -> Result<Box<dyn Proposal>, Refusal> {
-        let recent = &core.registrar.recent;
-        self.search.renew(&core.reader, &core.deduplication, recent, &self.applicant, &self.known)?;
+        self.search.renew(core, &self.applicant, &self.known)?;
         Ok(self)
     }
 
@@ -214,7 +224,7 @@ impl Proposal for CaseProposal {
             }
             None => {
                 sitting.staged.put_holder(case.applicant, &Holder::Withdrawn);
-                sitting.staged.remove_gallery(case.applicant, &this.applicant.tokens);
+                sitting.staged.remove_gallery(case.applicant);
                 (EnrolmentOutcome::Refused, EnrolmentOutcome::Refused)
             }
         };

@@ -25,6 +25,9 @@ pub struct ServeConfig {
     /// Where administrators connect: the registry, cases, reflection.
     #[serde(default = "admin_address")]
     pub admin_listen: SocketAddr,
+    /// Where metrics are read over plain HTTP: a loopback address, for a collector on this machine. Nowhere, if absent.
+    #[serde(default)]
+    pub metrics_listen: Option<SocketAddr>,
     /// TLS with client certificates. Without it both listeners must be on loopback.
     #[serde(default)]
     pub tls: Option<TlsConfig>,
@@ -49,6 +52,34 @@ pub struct ServeConfig {
     /// How one-time codes reach people.
     #[serde(default)]
     pub delivery: DeliverySettings,
+    /// Memory of the 1:N index.
+    #[serde(default)]
+    pub index: IndexSettings,
+}
+
+/// Memory of the 1:N index.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IndexSettings {
+    /// Mebibytes of opened index blocks that are kept. A search reads some thousands of blocks all over the index, so it is
+    /// fastest when all of it fits: about 1 GiB at 100,000 people with ten fingers. What does not fit is read and opened
+    /// again for each search.
+    pub cache_mib: u32,
+    /// The newest people are made into a segment when there are so many: 1 to 65,536. Each of them costs about 30 KiB of
+    /// memory until then, and a millisecond when the service starts.
+    pub newest: u32,
+}
+
+impl IndexSettings {
+    pub(crate) fn cache_bytes(self) -> u64 {
+        u64::from(self.cache_mib) << 20
+    }
+}
+
+impl Default for IndexSettings {
+    fn default() -> Self {
+        Self { cache_mib: 1_024, newest: 4_096 }
+    }
 }
 
 /// PEM files of the mutual TLS that both listeners speak.
@@ -94,20 +125,20 @@ impl Default for Limits {
     }
 }
 
-/// The two false match rates of deduplication; see [`DeduplicationPolicy`].
+/// How alike two people must be to be one; see [`DeduplicationPolicy`].
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeduplicationSettings {
-    /// At or beyond the evidence of this false match rate an enrolment is a duplicate.
-    pub duplicate_fmr: f64,
-    /// At or beyond the evidence of this one, and short of the other, a human decides.
-    pub adjudicate_fmr: f64,
+    /// Of new people, the share that may be kept from a number because strangers resemble them. At most 0.5.
+    pub target_fpir: f64,
+    /// How many times rarer a stranger called a duplicate must be than one whom a human looks at. At least 1.
+    pub certainty: f64,
 }
 
 impl Default for DeduplicationSettings {
     fn default() -> Self {
         let policy = DeduplicationPolicy::default();
-        Self { duplicate_fmr: policy.duplicate_fmr, adjudicate_fmr: policy.adjudicate_fmr }
+        Self { target_fpir: policy.target_fpir, certainty: policy.certainty }
     }
 }
 
@@ -227,6 +258,7 @@ impl ServeConfig {
             root_key,
             listen: public_address(),
             admin_listen: admin_address(),
+            metrics_listen: None,
             tls: None,
             limits: Limits::default(),
             deduplication: DeduplicationSettings::default(),
@@ -235,6 +267,7 @@ impl ServeConfig {
             quotas: EnrolmentQuotas::default(),
             relying_parties: RelyingPartyDefaults::default(),
             delivery: DeliverySettings::default(),
+            index: IndexSettings::default(),
         }
     }
 
@@ -257,11 +290,22 @@ impl ServeConfig {
                 "listen: without TLS only loopback addresses are allowed; set [tls] certificate, key and client_ca",
             );
         }
-        let DeduplicationSettings { duplicate_fmr, adjudicate_fmr } = self.deduplication;
-        if !(duplicate_fmr > 0.0 && duplicate_fmr <= adjudicate_fmr && adjudicate_fmr < 1.0) {
+        let DeduplicationSettings { target_fpir, certainty } = self.deduplication;
+        if !(target_fpir > 0.0 && target_fpir <= 0.5) {
+            return complaint("deduplication.target_fpir: above 0, and at most 0.5");
+        }
+        if !(1.0..=1e12).contains(&certainty) {
             return complaint(
-                "deduplication: needs 0 < duplicate_fmr <= adjudicate_fmr < 1 (a duplicate takes stronger evidence than a doubt)",
+                "deduplication.certainty: from 1 to 1e12 (a duplicate takes no weaker evidence than a doubt)",
             );
+        }
+        if self.metrics_listen.is_some_and(|address| !address.ip().is_loopback()) {
+            return complaint(
+                "metrics_listen: only a loopback address: the page has no TLS and asks nobody who they are; let a collector on this machine pass it on",
+            );
+        }
+        if !(1..=65_536).contains(&self.index.newest) {
+            return complaint("index.newest: 1 to 65,536 people");
         }
         let limits = self.limits;
         if [limits.in_flight, limits.queue, limits.batch, limits.stream_window].contains(&0) {
@@ -335,8 +379,8 @@ impl ServeConfig {
     #[must_use]
     pub fn deduplication_policy(&self) -> DeduplicationPolicy {
         DeduplicationPolicy {
-            duplicate_fmr: self.deduplication.duplicate_fmr,
-            adjudicate_fmr: self.deduplication.adjudicate_fmr,
+            target_fpir: self.deduplication.target_fpir,
+            certainty: self.deduplication.certainty,
             ..DeduplicationPolicy::default()
         }
     }

@@ -17,6 +17,8 @@ use crate::ServeError;
 use crate::clock::Clock;
 use crate::config::ServeConfig;
 use crate::directory::Directory;
+use crate::index::{Foreman, Index};
+use crate::metrics::Metrics;
 use crate::rates::Rates;
 use crate::refusal::Refusal;
 use crate::registrar::{Answer, Ask, Proposal, Registrar, Settled, sign, sign_again, time_of};
@@ -25,8 +27,12 @@ use crate::registrar::{Answer, Ask, Proposal, Registrar, Settled, sign, sign_aga
 pub(crate) struct Core {
     pub(crate) reader: Reader,
     pub(crate) registrar: Registrar,
+    pub(crate) index: Arc<Index>,
+    /// Orders an index of another generation; nobody to order it from in a trial.
+    pub(crate) foreman: Option<Foreman>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) deduplication: DeduplicationPolicy,
     pub(crate) authentication: AuthenticationPolicy,
     pub(crate) config: ServeConfig,
@@ -47,31 +53,44 @@ impl Core {
     pub(crate) fn start(
         config: &ServeConfig,
         (reader, writer): (Reader, Writer),
-        clock: Arc<dyn Clock>,
+        (clock, metrics): (Arc<dyn Clock>, Arc<Metrics>),
         draining: CancellationToken,
     ) -> Result<(Self, std::thread::JoinHandle<()>), ServeError> {
         let directory = Arc::new(Directory::load(&reader)?);
-        let (registrar, committer) =
-            Registrar::start(writer, reader.clone(), Arc::clone(&directory), config, Arc::clone(&clock))
-                .map_err(|source| ServeError::Io { what: "starting the committer's thread", source })?;
-        Ok((Self::new(config, reader, registrar, directory, clock, draining), committer))
+        let index = Arc::new(Index::open(&reader, config.index.cache_bytes())?);
+        let (registrar, foreman, committer) = Registrar::start(
+            writer,
+            reader.clone(),
+            Arc::clone(&directory),
+            config,
+            Arc::clone(&clock),
+            Arc::clone(&metrics),
+            Arc::clone(&index),
+        )
+        .map_err(|source| ServeError::Io { what: "starting the threads that decide and index", source })?;
+        let stores = (reader, registrar, index);
+        let mut core = Self::new(config, stores, directory, (clock, metrics), draining);
+        core.foreman = Some(foreman);
+        Ok((core, committer))
     }
 
     /// What every handler shares, around a registrar.
     pub(crate) fn new(
         config: &ServeConfig,
-        reader: Reader,
-        registrar: Registrar,
+        (reader, registrar, index): (Reader, Registrar, Arc<Index>),
         directory: Arc<Directory>,
-        clock: Arc<dyn Clock>,
+        (clock, metrics): (Arc<dyn Clock>, Arc<Metrics>),
         draining: CancellationToken,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             reader,
             registrar,
+            index,
+            foreman: None,
             directory,
             clock,
+            metrics,
             deduplication: config.deduplication_policy(),
             authentication: config.authentication_policy(),
             rates: Rates::new(config.relying_parties),
@@ -92,6 +111,11 @@ impl Core {
     /// The present moment, never before anything that was decided already.
     pub(crate) fn now(&self) -> Result<Timestamp, Refusal> {
         time_of(self.clock.as_ref(), &self.reader.head())
+    }
+
+    /// A core that nobody wants just now, for work that can wait.
+    pub(crate) fn idle_core(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.cores).try_acquire_owned().ok()
     }
 
     /// A place among the requests in hand, or a refusal that says when to come back.

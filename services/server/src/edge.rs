@@ -1,6 +1,7 @@
 //! The two listeners: bounds, TLS, health, reflection, and a drain that always ends.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use plinth_proto::authentication::v1::authentication_service_server::AuthenticationServiceServer;
@@ -10,10 +11,11 @@ use plinth_proto::registry::v1::registry_service_server::RegistryServiceServer;
 use plinth_proto::resident::v1::resident_service_server::ResidentServiceServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::{Router, TcpIncoming};
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::server::{Router as Routes, TcpIncoming};
+use tonic::transport::{Certificate, Identity, Server as Bound, ServerTlsConfig};
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
+use tower::layer::util::{Identity as Bare, Stack};
 
 use crate::ServeError;
 use crate::authentication::Authentications;
@@ -21,8 +23,15 @@ use crate::config::{ServeConfig, TlsConfig};
 use crate::core::Door;
 use crate::enrolment::Enrolments;
 use crate::evidence::Evidence;
+use crate::metrics::{CountRefusals, Metrics};
 use crate::registry::Registry;
 use crate::resident::Residents;
+
+/// A transport whose refusals are counted.
+type Server = Bound<Stack<CountRefusals, Bare>>;
+
+/// Its methods.
+type Router = Routes<Stack<CountRefusals, Bare>>;
 
 /// A bound listener that has not accepted anything yet.
 pub(crate) struct Listener {
@@ -54,10 +63,11 @@ impl Listener {
 pub(crate) fn public_router(
     config: &ServeConfig,
     door: &Door,
+    metrics: &Arc<Metrics>,
     health: &HealthReporter,
 ) -> Result<Router, ServeError> {
     let bytes = config.limits.message_bytes;
-    Ok(builder(config)?
+    Ok(builder(config, metrics)?
         .add_service(health_service(health))
         .add_service(EvidenceServiceServer::new(Evidence(door.clone())).max_decoding_message_size(bytes))
         .add_service(EnrolmentServiceServer::new(Enrolments(door.clone())).max_decoding_message_size(bytes))
@@ -71,6 +81,7 @@ pub(crate) fn public_router(
 pub(crate) fn admin_router(
     config: &ServeConfig,
     door: &Door,
+    metrics: &Arc<Metrics>,
     health: &HealthReporter,
 ) -> Result<Router, ServeError> {
     let reflection = tonic_reflection::server::Builder::configure()
@@ -79,7 +90,7 @@ pub(crate) fn admin_router(
         .build_v1()
         .map_err(|error| ServeError::Transport(error.to_string()))?;
     let bytes = config.limits.message_bytes;
-    Ok(builder(config)?
+    Ok(builder(config, metrics)?
         .add_service(health_service(health))
         .add_service(reflection)
         .add_service(EvidenceServiceServer::new(Evidence(door.clone())).max_decoding_message_size(bytes))
@@ -107,8 +118,8 @@ fn health_service(reporter: &HealthReporter) -> HealthServer<HealthService> {
 }
 
 /// Transport bounds that hold for both listeners.
-fn builder(config: &ServeConfig) -> Result<Server, ServeError> {
-    let server = Server::builder()
+fn builder(config: &ServeConfig, metrics: &Arc<Metrics>) -> Result<Server, ServeError> {
+    let server = Bound::builder()
         // One connection may carry many requests, but not so many that it starves the others.
         .max_concurrent_streams(Some(256))
         // A peer that has vanished is noticed within half a minute.
@@ -116,7 +127,8 @@ fn builder(config: &ServeConfig) -> Result<Server, ServeError> {
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .http2_max_header_list_size(Some(16 << 10))
         // Rapid-reset floods end the connection (CVE-2023-44487).
-        .http2_max_pending_accept_reset_streams(Some(64));
+        .http2_max_pending_accept_reset_streams(Some(64))
+        .layer(CountRefusals(Arc::clone(metrics)));
     match &config.tls {
         None => Ok(server),
         Some(tls) => server.tls_config(tls_config(tls)?).map_err(|error| ServeError::Tls(describe(&error))),

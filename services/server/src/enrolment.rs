@@ -12,7 +12,7 @@ use plinth_identity::dsse::Envelope;
 use plinth_identity::gallery::{FeatureRow, GalleryEntry, Holder};
 use plinth_identity::id::{CaseId, LogPosition, PartyId, RequestId, Sequence};
 use plinth_identity::identity_record::{IdentityRecord, LifecycleStatus, Locks};
-use plinth_identity::policy::EnrolmentDecision;
+use plinth_identity::policy::{EnrolmentDecision, MatchRates};
 use plinth_identity::reason::Reason;
 use plinth_identity::statement::{EnrolmentOutcome, EnrolmentStatement};
 use plinth_proto::convert::enrolment::{
@@ -21,8 +21,8 @@ use plinth_proto::convert::enrolment::{
 };
 use plinth_proto::enrolment::v1::enrolment_service_server::EnrolmentService;
 use plinth_proto::enrolment::v1::{
-    self, EnrolManyRequest, EnrolManyResponse, EnrolRequest, EnrolResponse, GetEnrolmentRequest,
-    GetEnrolmentResponse, ListEnrolmentsRequest, ListEnrolmentsResponse,
+    self, CheckCaptureRequest, CheckCaptureResponse, EnrolManyRequest, EnrolManyResponse, EnrolRequest,
+    EnrolResponse, GetEnrolmentRequest, GetEnrolmentResponse, ListEnrolmentsRequest, ListEnrolmentsResponse,
 };
 use plinth_proto::envelope;
 use plinth_storage::{EnrolmentEntry as ListedEnrolment, StatementKind};
@@ -31,8 +31,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::budget::DuplicateBudget;
+use crate::capture;
 use crate::core::{Core, Door, Place};
 use crate::gate::{Admission, Admitted, Origin, admit, admit_query, origin};
+use crate::metrics::Stopwatch;
 use crate::pages::{next_token, page_after, size_of};
 use crate::recent::{Prepared, Recent};
 use crate::refusal::Refusal;
@@ -88,6 +90,18 @@ impl EnrolmentService for Enrolments {
         let envelope = request.into_inner().envelope;
         let page = core.on_a_core(&place, move || list(&helper, origin, envelope)).await??;
         Ok(Response::new(page))
+    }
+
+    async fn check_capture(
+        &self,
+        request: Request<CheckCaptureRequest>,
+    ) -> Result<Response<CheckCaptureResponse>, Status> {
+        let core = self.0.core()?;
+        let place = core.enter()?;
+        let (helper, origin) = (Arc::clone(&core), origin(&request));
+        let envelope = request.into_inner().envelope;
+        let report = core.on_a_core(&place, move || capture::check(&helper, origin, envelope)).await??;
+        Ok(Response::new(CheckCaptureResponse { report: Some((&report).into()) }))
     }
 }
 
@@ -166,7 +180,11 @@ async fn answer_one(core: &Arc<Core>, origin: Origin, request: EnrolManyRequest)
         Ok(place) => enrol(core, &place, origin, request.envelope).await,
         Err(refusal) => Err(refusal),
     };
-    EnrolManyAnswer { correlation: request.correlation, outcome: outcome.map_err(Into::into) }.into()
+    let outcome = outcome.map_err(Into::into);
+    if let Err(refusal) = &outcome {
+        core.metrics.refused_because(refusal);
+    }
+    EnrolManyAnswer { correlation: request.correlation, outcome }.into()
 }
 
 /// An enrolment with everything done that needs no agreement.
@@ -178,8 +196,11 @@ struct EnrolmentProposal {
 
 impl EnrolmentProposal {
     fn prepare(core: &Core, application: Application) -> Result<Self, Refusal> {
-        let probe = prepare(core.keys().token_key(), &application.fingers)?;
-        let mut search = search(&core.reader, &core.deduplication, &probe, &HashSet::new())?;
+        let probe = prepare(&application.fingers)?;
+        let stopwatch = Stopwatch::start();
+        let mut search = search(core, &probe, &HashSet::new())?;
+        core.metrics.searched(stopwatch.elapsed(), search.scores.len());
+        search.scores.iter().for_each(|(_, score)| core.metrics.compared(score));
         // The committer compares only with whoever comes after this: it has one core, and everyone waits for it.
         search.catch_up(&core.registrar.recent, &probe, &HashSet::new());
         Ok(Self { application, probe, search })
@@ -192,8 +213,7 @@ impl Proposal for EnrolmentProposal {
     }
 
     fn catch_up(mut self: Box<Self>, core: &Core) -> Result<Box<dyn Proposal>, Refusal> {
-        let recent = &core.registrar.recent;
-        self.search.renew(&core.reader, &core.deduplication, recent, &self.probe, &HashSet::new())?;
+        self.search.renew(core, &self.probe, &HashSet::new())?;
         Ok(self)
     }
 
@@ -230,6 +250,7 @@ impl Proposal for EnrolmentProposal {
                 (EnrolmentOutcome::Pending { case: id }, Some(id))
             }
         };
+        sitting.metrics.enrolled(&outcome);
         oracle.count(!matches!(outcome, EnrolmentOutcome::Issued { .. }));
         oracle.close(sitting);
         let fingers = self.application.fingers.count();
@@ -252,9 +273,10 @@ fn decision(
             holders.push(*score);
         }
     }
-    match sitting.policy.decide(&holders) {
+    let gallery = sitting.staged.head().gallery;
+    match sitting.policy.decide(&holders, gallery) {
         EnrolmentDecision::Duplicate(sequence) => Ok(EnrolmentDecision::Duplicate(sequence)),
-        _ => Ok(sitting.policy.decide(scores)),
+        _ => Ok(sitting.policy.decide(scores, gallery)),
     }
 }
 
@@ -269,10 +291,11 @@ pub(crate) fn settle(
         // `overtaken` has just seen that memory reaches back; without that, nothing may be called unique.
         return Err(Refusal::overloaded());
     }
+    let gallery = sitting.staged.head().gallery;
     let mut present = Vec::new();
     for (sequence, score) in found.scores {
         // Only evidence beyond the thresholds can matter; the others are not worth a read.
-        if sitting.policy.is_unlike(&score) {
+        if sitting.policy.is_unlike(&score, gallery) {
             continue;
         }
         if matches!(sitting.staged.holder(sequence)?, Some(Holder::Number(_) | Holder::Pending(_))) {
@@ -315,9 +338,9 @@ fn enter_gallery(
 ) {
     let entry = GalleryEntry { sequence, fingers: application.fingers.samples().to_vec() };
     let features = FeatureRow::new(probe.features.to_vec());
-    sitting.staged.put_gallery(sequence, &entry, &features, &probe.tokens);
+    sitting.staged.put_gallery(sequence, &entry, &features);
     sitting.staged.put_holder(sequence, &holder);
-    sitting.arrive(sequence, Arc::clone(&probe.features));
+    sitting.arrive(sequence, Arc::clone(&probe.features), None);
 }
 
 /// How many further requests for one person may hang on one open case.
@@ -346,6 +369,7 @@ pub(crate) fn state(
     fingers: u8,
     searched: u64,
 ) -> Answer {
+    let MatchRates { duplicate_fmr, adjudicate_fmr } = sitting.policy.rates(searched);
     let statement = EnrolmentStatement {
         header: sitting.header(request.digest),
         agency: request.agency.clone(),
@@ -353,8 +377,9 @@ pub(crate) fn state(
         outcome,
         fingers,
         searched,
-        duplicate_fmr: sitting.policy.duplicate_fmr,
-        adjudicate_fmr: sitting.policy.adjudicate_fmr,
+        duplicate_fmr,
+        adjudicate_fmr,
+        target_fpir: sitting.policy.target_fpir,
     };
     let answer = Answer { kind: StatementKind::Enrolment, payload: encode_enrolment_statement(&statement) };
     sitting.log(&answer);

@@ -201,6 +201,14 @@ impl SignedBody for enrolment::v1::EnrolmentQuery {
     }
 }
 
+impl SignedBody for enrolment::v1::CaptureQuery {
+    const PAYLOAD_TYPE: &'static str = payload_type::CAPTURE_QUERY;
+    const SIGNER: PartyKind = PartyKind::Agency;
+    fn header(&self) -> Option<&envelope::v1::RequestHeader> {
+        self.header.as_ref()
+    }
+}
+
 impl SignedBody for authentication::v1::AuthenticationRequest {
     const PAYLOAD_TYPE: &'static str = payload_type::AUTHENTICATION_REQUEST;
     const SIGNER: PartyKind = PartyKind::RelyingParty;

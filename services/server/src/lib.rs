@@ -6,6 +6,7 @@
 
 mod authentication;
 mod budget;
+mod capture;
 mod cases;
 pub mod clock;
 pub mod config;
@@ -16,7 +17,10 @@ mod edge;
 mod enrolment;
 mod evidence;
 mod gate;
+pub mod import;
+mod index;
 mod init;
+mod metrics;
 mod otp;
 mod outbox;
 mod pages;
@@ -28,13 +32,13 @@ mod registrar;
 mod registry;
 mod resident;
 mod search;
+mod sweep;
 mod touched;
 #[doc(hidden)]
 pub mod trial;
 mod verdict;
 
 pub use init::{Initialised, accept_clock, init, write_secret};
-pub use search::index_tokens;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -56,6 +60,7 @@ use crate::config::ServeConfig;
 use crate::core::{Core, Door};
 use crate::delivery::Courier;
 use crate::edge::{Listener, admin_router, public_router, report_health};
+use crate::metrics::{Metrics, MetricsPage};
 use crate::outbox::StoredOutbox;
 
 /// Why the service could not start or stop cleanly. Each message says what to do next.
@@ -113,11 +118,14 @@ pub struct Running {
     pub address: SocketAddr,
     /// Where administrators connect.
     pub admin_address: SocketAddr,
+    /// Where metrics are read, if they are.
+    pub metrics_address: Option<SocketAddr>,
     door: Door,
     draining: CancellationToken,
     health: HealthReporter,
     listeners: Vec<tokio::task::JoinHandle<Result<(), ServeError>>>,
     courier: tokio::task::JoinHandle<()>,
+    metrics: Option<tokio::task::JoinHandle<()>>,
     committer: JoinHandle<()>,
     grace: Duration,
 }
@@ -130,17 +138,26 @@ pub async fn start(config: ServeConfig, clock: Arc<dyn Clock>) -> Result<Running
     config.check()?;
     let root_key = read_root_key(&config.root_key)?;
     let (door, draining, health) = (Door::default(), CancellationToken::new(), HealthReporter::new());
+    let metrics = Arc::new(Metrics::new());
     report_health(&health, false).await;
 
     let public = Listener::bind(config.listen).await?;
     let admin = Listener::bind(config.admin_listen).await?;
+    let page = match config.metrics_listen {
+        None => None,
+        Some(at) => {
+            Some(MetricsPage::bind(at, Arc::clone(&metrics), door.clone(), Arc::clone(&clock)).await?)
+        }
+    };
+    let metrics_address = page.as_ref().map(|page| page.address);
     let (address, admin_address) = (public.address, admin.address);
-    let public = public.serve(public_router(&config, &door, &health)?, draining.clone());
-    let admin = admin.serve(admin_router(&config, &door, &health)?, draining.clone());
+    let public = public.serve(public_router(&config, &door, &metrics, &health)?, draining.clone());
+    let admin = admin.serve(admin_router(&config, &door, &metrics, &health)?, draining.clone());
     let listeners = vec![tokio::spawn(public), tokio::spawn(admin)];
+    let page = page.map(|page| tokio::spawn(page.serve(draining.clone())));
 
     let grace = Duration::from_secs(config.limits.drain_seconds);
-    let opened = open(config, root_key, clock, draining.clone()).await;
+    let opened = open(config, root_key, (clock, metrics), draining.clone()).await;
     let (core, committer) = match opened {
         Ok(opened) => opened,
         Err(error) => {
@@ -159,10 +176,25 @@ pub async fn start(config: ServeConfig, clock: Arc<dyn Clock>) -> Result<Running
     let outbox = StoredOutbox { reader: core.reader.clone(), registrar: core.registrar.clone() };
     let (letters, clock) = (Arc::clone(&core.letters), Arc::clone(&core.clock));
     let courier = tokio::spawn(courier.run(outbox, letters, clock, draining.clone()));
-    door.open(Arc::new(core));
+    let core = Arc::new(core);
+    sweep::start(&core)
+        .map_err(|source| ServeError::Io { what: "starting the thread that sweeps imports", source })?;
+    door.open(core);
     report_health(&health, true).await;
     info!(%address, %admin_address, "serving");
-    Ok(Running { address, admin_address, door, draining, health, listeners, courier, committer, grace })
+    Ok(Running {
+        address,
+        admin_address,
+        metrics_address,
+        door,
+        draining,
+        health,
+        listeners,
+        courier,
+        metrics: page,
+        committer,
+        grace,
+    })
 }
 
 impl Running {
@@ -187,6 +219,10 @@ impl Running {
             }
         }
         drop(core);
+        if let Some(page) = self.metrics {
+            // It ends with the drain; a collector of metrics that is cut asks again.
+            page.abort();
+        }
         // It ends by itself within a second of the drain; what it had in hand is found in the outbox by the next one.
         if tokio::time::timeout(Duration::from_secs(1), self.courier).await.is_err() {
             warn!("a message was still being delivered; it will be sent again under the same id");
@@ -234,12 +270,12 @@ fn nonce_source() -> NonceSource {
 async fn open(
     config: ServeConfig,
     root_key: RootKey,
-    clock: Arc<dyn Clock>,
+    watching: (Arc<dyn Clock>, Arc<Metrics>),
     draining: CancellationToken,
 ) -> Result<(Core, JoinHandle<()>), ServeError> {
     let opening = tokio::task::spawn_blocking(move || {
         let store = plinth_storage::open(&config.data, &root_key, &StoreOptions::default(), nonce_source())?;
-        Core::start(&config, store, clock, draining)
+        Core::start(&config, store, watching, draining)
     });
     opening.await.map_err(|failure| ServeError::Transport(failure.to_string()))?
 }

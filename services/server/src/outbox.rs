@@ -1,7 +1,7 @@
 //! The outbox as the courier sees it: read from the store, emptied by the committer.
 
 use plinth_identity::otp::Delivery;
-use plinth_storage::Reader;
+use plinth_storage::{Reader, Staged};
 
 use crate::delivery::{Outbox, OutboxError};
 use crate::registrar::Registrar;
@@ -20,6 +20,10 @@ impl Outbox for StoredOutbox {
     }
 
     async fn done(&self, row: u64) -> Result<(), OutboxError> {
-        self.registrar.delivered(row).await.map_err(|refusal| OutboxError(refusal.to_string()))
+        let note = Box::new(move |staged: &mut Staged| {
+            staged.remove_delivery(row);
+            Ok(())
+        });
+        self.registrar.note(note).await.map_err(|refusal| OutboxError(refusal.to_string()))
     }
 }

@@ -7,14 +7,11 @@ use plinth_biometrics::calibration::{PersonScore, compare_people};
 use plinth_biometrics::cylinder::FingerFeatures;
 use plinth_biometrics::matcher::Matcher;
 use plinth_identity::id::Sequence;
-use plinth_storage::Token;
 
 /// A person's captures, ready to be searched for and to be searched.
 pub(crate) struct Prepared {
     /// One entry a finger, in the order sent.
     pub(crate) features: Arc<Vec<FingerFeatures>>,
-    /// The tokens under which the gallery keeps all fingers.
-    pub(crate) tokens: Vec<Token>,
 }
 
 impl Prepared {
@@ -29,7 +26,7 @@ impl Prepared {
     }
 }
 
-/// What a newcomer is compared by. The tokens, which weigh four times as much, are not kept.
+/// What a newcomer is compared by.
 pub(crate) type Features = Arc<Vec<FingerFeatures>>;
 
 /// The last people who entered the gallery, oldest first, with no gap in their sequence numbers.

@@ -29,6 +29,8 @@ use crate::clock::Clock;
 use crate::config::{EnrolmentQuotas, RelyingPartyDefaults, ServeConfig};
 use crate::core::Core;
 use crate::directory::Directory;
+use crate::index::{Arrival, Foreman, Hashed, Index, Indexer};
+use crate::metrics::{Metrics, Stopwatch};
 use crate::recent::{Features, Recent};
 use crate::refusal::Refusal;
 use crate::touched::Touched;
@@ -96,7 +98,9 @@ pub(crate) struct Sitting<'a> {
     pub(crate) staged: &'a mut Staged,
     pub(crate) recent: &'a RwLock<Recent>,
     pub(crate) reader: &'a Reader,
+    pub(crate) index: &'a Index,
     pub(crate) directory: &'a Directory,
+    pub(crate) metrics: &'a Metrics,
     pub(crate) policy: &'a DeduplicationPolicy,
     pub(crate) rules: &'a Rules,
     pub(crate) rng: &'a mut StdRng,
@@ -105,6 +109,7 @@ pub(crate) struct Sitting<'a> {
     pub(crate) ask: Ask,
     changes: &'a mut Vec<Arc<Party>>,
     touched: &'a mut Touched,
+    arrivals: &'a mut Vec<Arrival>,
 }
 
 /// What limits those who ask.
@@ -136,8 +141,11 @@ impl Sitting<'_> {
     }
 
     /// Lets later decisions, of this batch too, find a person who has just entered the gallery.
-    pub(crate) fn arrive(&mut self, sequence: Sequence, person: Features) {
-        self.recent.write().unwrap_or_else(PoisonError::into_inner).push(sequence, person);
+    pub(crate) fn arrive(&mut self, sequence: Sequence, fingers: Features, hashed: Option<Hashed>) {
+        let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+        recent.push(sequence, Arc::clone(&fingers));
+        drop(recent);
+        self.arrivals.push(Arrival { sequence, fingers, hashed });
     }
 
     /// A party as it is now, with what this batch has changed about it.
@@ -173,11 +181,14 @@ pub(crate) enum Settled {
 
 type Reply = Result<Settled, Refusal>;
 
+/// Stages a change that answers nobody.
+pub(crate) type Note = Box<dyn FnOnce(&mut Staged) -> Result<(), StoreError> + Send>;
+
 pub(crate) enum Job {
     /// A request waits for its decision.
     Decide { ask: Ask, proposal: Box<dyn Proposal>, reply: oneshot::Sender<Reply> },
-    /// A row of the outbox has been delivered, or never will be.
-    Delivered { row: u64, reply: oneshot::Sender<Result<(), Refusal>> },
+    /// A change that answers nobody: the outbox, the index, the progress of long work.
+    Note { note: Note, reply: oneshot::Sender<Result<(), Refusal>> },
 }
 
 /// The handle by which requests reach the committer. Cloning it is cheap; the committer ends when the last one is gone.
@@ -197,11 +208,16 @@ impl Registrar {
         directory: Arc<Directory>,
         config: &ServeConfig,
         clock: Arc<dyn Clock>,
-    ) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let (registrar, committer, jobs) = Self::appoint(writer, reader, directory, config, clock);
+        metrics: Arc<Metrics>,
+        index: Arc<Index>,
+    ) -> std::io::Result<(Self, Foreman, JoinHandle<()>)> {
+        let (registrar, mut committer, jobs) =
+            Self::appoint(writer, reader.clone(), directory, config, clock, metrics, Arc::clone(&index));
+        let (indexer, foreman) = Indexer::start(&index, &reader, registrar.clerk(), config.index.newest)?;
+        committer.indexer = Some(indexer);
         let thread =
             std::thread::Builder::new().name("committer".into()).spawn(move || committer.run(jobs))?;
-        Ok((registrar, thread))
+        Ok((registrar, foreman, thread))
     }
 
     /// The committer, its queue, and the handle to both. Nothing runs yet.
@@ -211,6 +227,8 @@ impl Registrar {
         directory: Arc<Directory>,
         config: &ServeConfig,
         clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        index: Arc<Index>,
     ) -> (Self, Committer, mpsc::Receiver<Job>) {
         let (queue_length, batch) = (config.limits.queue, config.limits.batch);
         // Whoever is staged in the batch in hand must be among them.
@@ -223,7 +241,9 @@ impl Registrar {
             touched: Touched::new(reader.head().commits),
             writer,
             reader,
+            index,
             directory,
+            metrics,
             policy: config.deduplication_policy(),
             rules: Rules {
                 attempts: config.attempt_policy(),
@@ -232,6 +252,8 @@ impl Registrar {
             },
             clock,
             rng: rand::make_rng(),
+            arrivals: Vec::new(),
+            indexer: None,
             batch,
             failed: Arc::clone(&failed),
         };
@@ -248,18 +270,49 @@ impl Registrar {
         answer.await.unwrap_or_else(|_| Err(Refusal::of(Reason::NotServing)))
     }
 
-    /// Takes a delivered row out of the outbox, and waits until that is durable. Unlike a request it waits for a place in
-    /// the queue: nobody else would do it.
-    pub(crate) async fn delivered(&self, row: u64) -> Result<(), Refusal> {
+    /// Has a change made that answers nobody, and waits until it is durable. Unlike a request it waits for a place in the
+    /// queue: nobody else would send it again.
+    pub(crate) async fn note(&self, note: Note) -> Result<(), Refusal> {
         let (reply, answer) = oneshot::channel();
         let gone = || Refusal::of(Reason::NotServing);
-        self.queue.send(Job::Delivered { row, reply }).await.map_err(|_| gone())?;
+        self.queue.send(Job::Note { note, reply }).await.map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// The same way for a thread of the service's own, which must not keep the committer alive.
+    pub(crate) fn clerk(&self) -> Clerk {
+        Clerk(self.queue.downgrade())
+    }
+
+    /// Decisions that wait for the committer.
+    pub(crate) fn waiting(&self) -> u64 {
+        u64::try_from(self.queue.max_capacity() - self.queue.capacity()).unwrap_or(u64::MAX)
     }
 
     /// Whether a commit has failed. Nothing is written from then on until the service is started anew.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::SeqCst)
+    }
+}
+
+/// A background thread's way to the committer.
+#[derive(Clone)]
+pub(crate) struct Clerk(mpsc::WeakSender<Job>);
+
+impl Clerk {
+    /// Whether the service ends: nobody will ask the committer for anything any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+
+    /// Has a change made that answers nobody, and blocks until it is durable.
+    pub(crate) fn note(&self, note: Note) -> Result<(), Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let gone = || Refusal::of(Reason::NotServing);
+        let queue = self.0.upgrade().ok_or_else(gone)?;
+        queue.blocking_send(Job::Note { note, reply }).map_err(|_| gone())?;
+        drop(queue);
+        answer.blocking_recv().unwrap_or_else(|_| Err(gone()))
     }
 }
 
@@ -280,13 +333,19 @@ impl Drop for Alarm {
 pub(crate) struct Committer {
     pub(crate) writer: Writer,
     reader: Reader,
+    index: Arc<Index>,
     directory: Arc<Directory>,
+    metrics: Arc<Metrics>,
     policy: DeduplicationPolicy,
     rules: Rules,
     clock: Arc<dyn Clock>,
     rng: StdRng,
     recent: Arc<RwLock<Recent>>,
     touched: Touched,
+    /// Who enters the gallery with the batch in hand.
+    arrivals: Vec<Arrival>,
+    /// Takes in whoever has entered. It ends with the committer, which waits for that.
+    indexer: Option<Indexer>,
     batch: usize,
     failed: Arc<AtomicBool>,
 }
@@ -322,7 +381,9 @@ impl Committer {
             staged,
             recent: &self.recent,
             reader: &self.reader,
+            index: &self.index,
             directory: &self.directory,
+            metrics: &self.metrics,
             policy: &self.policy,
             rules: &self.rules,
             rng: &mut self.rng,
@@ -330,6 +391,7 @@ impl Committer {
             ask,
             changes,
             touched: &mut self.touched,
+            arrivals: &mut self.arrivals,
         };
         consider(&mut sitting, proposal)
     }
@@ -338,7 +400,8 @@ impl Committer {
     fn settle(&mut self, batch: &mut Vec<Job>) -> Result<(), plinth_storage::CommitError> {
         let mut staged = self.writer.stage();
         let (mut answers, mut waiting) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
-        let (mut changes, mut delivered, mut overtaken) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut changes, mut noted, mut overtaken) = (Vec::new(), Vec::new(), Vec::new());
+        self.arrivals.clear();
         // Read once for the whole batch: its decisions are one moment.
         let now = match time_of(self.clock.as_ref(), &self.reader.head()) {
             Ok(now) => now,
@@ -351,9 +414,11 @@ impl Committer {
         for job in batch.drain(..) {
             let (ask, proposal, reply) = match job {
                 Job::Decide { ask, proposal, reply } => (ask, proposal, reply),
-                Job::Delivered { row, reply } => {
-                    staged.remove_delivery(row);
-                    delivered.push(reply);
+                Job::Note { note, reply } => {
+                    match note(&mut staged) {
+                        Ok(()) => noted.push(reply),
+                        Err(error) => drop(reply.send(Err(error.into()))),
+                    }
                     continue;
                 }
             };
@@ -379,15 +444,20 @@ impl Committer {
                 error!(%error, "expired rows could not be reclaimed");
             }
         }
+        let stopwatch = Stopwatch::start();
         match self.writer.commit(staged, answers) {
             Ok(committed) => {
+                self.metrics.committed(stopwatch.elapsed(), committed.len());
                 for party in changes {
                     self.directory.record(party);
                 }
                 for (reply, answer) in waiting.into_iter().zip(committed) {
                     drop(reply.send(Ok(Settled::Committed(answer))));
                 }
-                for reply in delivered {
+                if let Some(indexer) = &self.indexer {
+                    indexer.arrived(std::mem::take(&mut self.arrivals));
+                }
+                for reply in noted {
                     drop(reply.send(Ok(())));
                 }
                 for (reply, proposal) in overtaken {
@@ -399,7 +469,7 @@ impl Committer {
                 for reply in waiting {
                     drop(reply.send(Err(Refusal::of(Reason::NotServing))));
                 }
-                drop(delivered);
+                drop(noted);
                 Err(error)
             }
         }
@@ -469,7 +539,7 @@ fn refuse_all(batch: &mut Vec<Job>, refusal: &Refusal) {
     for job in batch.drain(..) {
         match job {
             Job::Decide { reply, .. } => drop(reply.send(Err(refusal.clone()))),
-            Job::Delivered { reply, .. } => drop(reply.send(Err(refusal.clone()))),
+            Job::Note { reply, .. } => drop(reply.send(Err(refusal.clone()))),
         }
     }
 }

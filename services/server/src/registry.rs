@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use plinth_identity::id::{CaseId, PartyId};
+use plinth_identity::case::CaseCandidate;
+use plinth_identity::id::{CaseId, PartyId, Sequence};
 use plinth_identity::party::{Party, PartyKind, PartyStatus};
 use plinth_identity::reason::Reason;
 use plinth_identity::statement::{RegistryChange, RegistryStatement};
@@ -16,12 +17,13 @@ use plinth_proto::registry::v1::backup_response::Step;
 use plinth_proto::registry::v1::registry_service_server::RegistryService;
 use plinth_proto::registry::v1::{
     self, AmendPartyRequest, AmendPartyResponse, BackupRequest, BackupResponse, BackupSummary,
-    DecideCaseRequest, DecideCaseResponse, GetCaseRequest, GetCaseResponse, ListCasesRequest,
-    ListCasesResponse, ListPartiesRequest, ListPartiesResponse, RegisterPartyRequest, RegisterPartyResponse,
-    ReinstatePartyRequest, ReinstatePartyResponse, RevokePartyRequest, RevokePartyResponse,
-    SuspendPartyRequest, SuspendPartyResponse,
+    DecideCaseRequest, DecideCaseResponse, GetCaseRequest, GetCaseResponse, GetIndexRequest,
+    GetIndexResponse, ListCasesRequest, ListCasesResponse, ListFindingsRequest, ListFindingsResponse,
+    ListPartiesRequest, ListPartiesResponse, RegisterPartyRequest, RegisterPartyResponse,
+    ReinstatePartyRequest, ReinstatePartyResponse, RenewIndexRequest, RenewIndexResponse, RevokePartyRequest,
+    RevokePartyResponse, SuspendPartyRequest, SuspendPartyResponse,
 };
-use plinth_storage::{StatementKind, StoreError};
+use plinth_storage::{Finding, ImportRow, StatementKind, StoreError};
 use tonic::{Request, Response, Status};
 
 use crate::cases;
@@ -76,6 +78,34 @@ impl RegistryService for Registry {
     ) -> Result<Response<RevokePartyResponse>, Status> {
         let statement = change(&self.0, origin(&request), request.into_inner().envelope, "revoke").await?;
         Ok(Response::new(RevokePartyResponse { statement }))
+    }
+
+    async fn renew_index(
+        &self,
+        request: Request<RenewIndexRequest>,
+    ) -> Result<Response<RenewIndexResponse>, Status> {
+        let (origin, envelope) = (origin(&request), request.into_inner().envelope);
+        let statement = change(&self.0, origin, envelope, "renew_index").await?;
+        if let Some(foreman) = &self.0.core()?.foreman {
+            foreman.renew();
+        }
+        Ok(Response::new(RenewIndexResponse { statement }))
+    }
+
+    async fn get_index(
+        &self,
+        request: Request<GetIndexRequest>,
+    ) -> Result<Response<GetIndexResponse>, Status> {
+        let state = read(&self.0, origin(&request), request.into_inner().envelope, get_index).await?;
+        Ok(Response::new(GetIndexResponse { state: Some(state) }))
+    }
+
+    async fn list_findings(
+        &self,
+        request: Request<ListFindingsRequest>,
+    ) -> Result<Response<ListFindingsResponse>, Status> {
+        let answer = read(&self.0, origin(&request), request.into_inner().envelope, list_findings).await?;
+        Ok(Response::new(answer))
     }
 
     type BackupStream =
@@ -165,6 +195,7 @@ fn order_for(method: &str, change: Change) -> Result<Order, Refusal> {
         Change::Suspend(party) => ("suspend", Order::Stand(party, PartyStatus::Suspended)),
         Change::Reinstate(party) => ("reinstate", Order::Stand(party, PartyStatus::Active)),
         Change::Revoke(party) => ("revoke", Order::Stand(party, PartyStatus::Revoked)),
+        Change::RenewIndex => ("renew_index", Order::RenewIndex),
         Change::Backup { .. } => return Err(Refusal::field("backup", "is an order for the method Backup")),
     };
     if method != name {
@@ -177,6 +208,7 @@ enum Order {
     Register(Box<Party>),
     Amend(Box<Party>),
     Stand(PartyRef, PartyStatus),
+    RenewIndex,
 }
 
 struct OrderProposal {
@@ -194,6 +226,7 @@ impl Proposal for OrderProposal {
             Order::Register(party) => register(sitting, *party)?,
             Order::Amend(party) => amend(sitting, *party)?,
             Order::Stand(party, status) => stand(sitting, party, status)?,
+            Order::RenewIndex => renew_index(sitting)?,
         };
         Ok(Decided { answer: state(sitting, self.administrator, change), case: None })
     }
@@ -264,6 +297,13 @@ fn stand(
     })
 }
 
+/// Begins an index under the next key, or goes on with the one that is being built.
+fn renew_index(sitting: &mut Sitting<'_>) -> Result<RegistryChange, Refusal> {
+    let building = sitting.reader.building_manifest()?.unwrap_or_else(|| sitting.index.next_generation());
+    sitting.staged.put_building_manifest(&building);
+    Ok(RegistryChange::IndexRenewed { epoch: building.epoch })
+}
+
 /// Encodes the statement about a change and appends its leaf.
 pub(crate) fn state(sitting: &mut Sitting<'_>, administrator: PartyId, change: RegistryChange) -> Answer {
     let statement = RegistryStatement { header: sitting.header(sitting.ask.digest), administrator, change };
@@ -315,6 +355,61 @@ fn bytes_below(directory: &Path) -> u64 {
             Err(_) => 0,
         })
         .sum()
+}
+
+fn get_index(core: &Core, origin: Origin, envelope: Signed) -> Result<v1::IndexState, Refusal> {
+    let query = admit_query::<v1::RegistryQuery>(core, origin, envelope)?;
+    let RegistryAsk::Index = decode_registry_query(&query.verified)?.ask else {
+        return Err(Refusal::field("index", "is missing: ask for the index"));
+    };
+    let (settled, head) = (core.index.settled(), core.reader.head());
+    let people_until = |until: Sequence| until.get().saturating_sub(1);
+    let renewal = core.reader.building_manifest()?.map(|building| v1::IndexRenewal {
+        epoch: building.epoch,
+        covered: people_until(building.until()),
+        of: people_until(head.next_sequence),
+    });
+    let imports = core.reader.imports()?;
+    Ok(v1::IndexState {
+        version: u32::from(settled.manifest.version),
+        epoch: settled.manifest.epoch,
+        people: head.gallery,
+        newest: core.index.newest(),
+        segments: u32::try_from(settled.manifest.segments.len()).unwrap_or(u32::MAX),
+        bytes: settled.manifest.segments.iter().map(|segment| segment.bytes).sum(),
+        renewal,
+        imports: imports.iter().map(|(id, row)| import_state(*id, row)).collect(),
+    })
+}
+
+fn import_state(id: u32, row: &ImportRow) -> v1::ImportState {
+    v1::ImportState {
+        import_id: id,
+        name: row.name.clone(),
+        people: row.next.get().saturating_sub(row.from.get()),
+        compared: row.swept.get().saturating_sub(row.from.get()),
+        loaded: row.finished,
+        findings: row.found,
+    }
+}
+
+fn list_findings(core: &Core, origin: Origin, envelope: Signed) -> Result<ListFindingsResponse, Refusal> {
+    let query = admit_query::<v1::RegistryQuery>(core, origin, envelope)?;
+    let RegistryAsk::Findings { import, page } = decode_registry_query(&query.verified)?.ask else {
+        return Err(Refusal::field("findings", "is missing: name an imported register"));
+    };
+    let after = page_after(&page, "findings.page_token")?.map(Sequence::new);
+    let rows = core.reader.findings(import, after, size_of(&page))?;
+    let next_page_token = next_token(&page, rows.len(), rows.last().map(|found| found.sequence.get()));
+    let mut findings = Vec::with_capacity(rows.len());
+    for Finding { sequence, other, llr, fingers } in rows {
+        findings.push(v1::Finding {
+            later: Some(cases::resembling(core, &CaseCandidate { sequence, llr })?),
+            earlier: Some(cases::resembling(core, &CaseCandidate { sequence: other, llr })?),
+            fingers: u32::from(fingers),
+        });
+    }
+    Ok(ListFindingsResponse { findings, next_page_token })
 }
 
 fn get_case(core: &Core, origin: Origin, envelope: Signed) -> Result<v1::Case, Refusal> {

@@ -1,31 +1,47 @@
-//! 1:N search: candidates by hashed tokens, then the exact matcher on the best of them.
+//! 1:N search: candidates from the index, thinned out by one finger, decided by all of them.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use plinth_biometrics::calibration::{PersonScore, compare_people, compare_people_in_any_order};
 use plinth_biometrics::cylinder::FingerFeatures;
+use plinth_biometrics::index::Candidate;
 use plinth_biometrics::matcher::Matcher;
-use plinth_biometrics::token::{Ballot, TokenKey, probe_tokens, tokens};
 use plinth_identity::application::Fingers;
 use plinth_identity::field::FieldViolation;
+use plinth_identity::gallery::FeatureRow;
 use plinth_identity::id::Sequence;
-use plinth_identity::policy::DeduplicationPolicy;
-use plinth_storage::{Reader, StoreError, Token};
+use plinth_storage::StoreError;
 
+use crate::core::Core;
 use crate::recent::{Prepared, Recent};
 
 /// What a search found, and how far it looked.
 pub(crate) struct Search {
     /// Everyone enrolled before this sequence number was within reach of the search.
     pub(crate) before: Sequence,
-    /// The candidates that were compared exactly, with their scores.
+    /// The candidates that were compared in full, with their scores.
     pub(crate) scores: Vec<(Sequence, PersonScore)>,
 }
 
 /// With how many newcomers the committer compares a proposal by itself.
 const MOST_NEWCOMERS: usize = 64;
-
+/// Probes of at most so many fingers are compared in full with as many candidates as the policy allows: few fingers get few
+/// votes, so that the right person may stand far down, and cost little. Half of those are the index's own first choices.
+const FEW_FINGERS: usize = 2;
+/// The candidates of other probes that are compared in full: those whose loudest finger is most alike.
+const IN_FULL: usize = 32;
+/// Of those, so many are the index's own first choices, however alike that one finger is: it may be the injured one.
+const UNSEEN: usize = 8;
+/// Candidates of a probe of many fingers of whom one finger is looked at.
+const MOST_OFFERED: usize = 256;
+/// The same for a probe of few. Votes for one poor finger say little: of real mates that the matcher accepts, one in twenty
+/// stands beyond the tenth that gets most. So up to this many people, a small register, one finger is compared with
+/// everyone whom the index has met at all; at 25 microseconds each that is a quarter of a second for 10,000 people.
+const MOST_OFFERED_OF_FEW: usize = 16_384;
+/// Rows of candidates that are read at once.
+const ROWS_AT_ONCE: usize = 32;
 /// How many of the best candidates are compared in any order of fingers, when their declared order says they differ.
 const ANY_ORDER: usize = 2;
 
@@ -39,14 +55,13 @@ impl Search {
     /// Brings an overtaken search up to date: with the newcomers in memory, or by searching again.
     pub(crate) fn renew(
         &mut self,
-        reader: &Reader,
-        policy: &DeduplicationPolicy,
-        recent: &RwLock<Recent>,
+        core: &Core,
         probe: &Prepared,
         except: &HashSet<Sequence>,
     ) -> Result<(), StoreError> {
+        let recent = &core.registrar.recent;
         if !self.catch_up(recent, probe, except) {
-            *self = search(reader, policy, probe, except)?;
+            *self = search(core, probe, except)?;
             self.catch_up(recent, probe, except);
         }
         Ok(())
@@ -71,60 +86,104 @@ impl Search {
     }
 }
 
-/// Features and tokens of a person's captures: stateless CPU work.
-pub(crate) fn prepare(key: &TokenKey, fingers: &Fingers) -> Result<Prepared, FieldViolation> {
-    let features = fingers.features()?;
-    let tokens = index_tokens(key, &features);
-    Ok(Prepared { features: Arc::new(features), tokens })
+/// The features of a person's captures: stateless CPU work.
+pub(crate) fn prepare(fingers: &Fingers) -> Result<Prepared, FieldViolation> {
+    Ok(Prepared { features: Arc::new(fingers.features()?) })
 }
 
-/// The tokens under which a person stands in the index: those of all fingers together, each once. Buckets do not depend
-/// on a finger's position, so that a finger recorded under a wrong name still meets itself.
-#[must_use]
-pub fn index_tokens(key: &TokenKey, fingers: &[FingerFeatures]) -> Vec<Token> {
-    let mut all: Vec<Token> = fingers
-        .iter()
-        .flat_map(|finger| tokens(key, finger))
-        .map(|token| Token { bucket: token.bucket, mask: token.posting_mask() })
-        .collect();
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
-/// Compares the probe exactly with the people whom its tokens speak for most: at most the policy's share of the gallery.
-/// The position is read before the search starts, so that whoever it may have missed comes at or after it.
+/// Compares the probe with the people whom the index holds likeliest: one finger locally with many, all of them in full with at
+/// most the policy's share of the gallery.
 pub(crate) fn search(
-    reader: &Reader,
-    policy: &DeduplicationPolicy,
+    core: &Core,
     probe: &Prepared,
     except: &HashSet<Sequence>,
 ) -> Result<Search, StoreError> {
-    let head = reader.head();
-    let budget = policy.candidate_budget(head.gallery);
-    let mut matcher = Matcher::new();
-    let mut scores = Vec::new();
-    let ranked = candidates(reader, probe)?.into_iter().filter(|one| !except.contains(one)).take(budget);
-    for (rank, sequence) in ranked.enumerate() {
-        // A row that is gone by now was withdrawn while this search ran.
-        let Some(row) = reader.features(sequence)? else { continue };
-        let mut score = compare_people(&mut matcher, &probe.features, &row.fingers);
-        // Tokens meet whatever a finger was called. Hands or fingers recorded under wrong names are the commonest
-        // mistake of an operator, and the easiest trick.
-        if rank < ANY_ORDER && policy.is_unlike(&score) {
-            score = compare_people_in_any_order(&mut matcher, &probe.features, &row.fingers);
-        }
-        scores.push((sequence, score));
-    }
-    Ok(Search { before: head.next_sequence, scores })
+    let policy = &core.deduplication;
+    let (offered, in_full) = match policy.candidate_budget(core.reader.head().gallery) {
+        budget if probe.features.len() <= FEW_FINGERS => (MOST_OFFERED_OF_FEW, budget),
+        budget => (MOST_OFFERED, budget.min(IN_FULL)),
+    };
+    // Whoever is left out takes no place of those who are looked for.
+    let found = core.index.find(&probe.features, offered.saturating_add(except.len()))?;
+    let mut candidates = found.candidates;
+    candidates.retain(|(sequence, _)| !except.contains(sequence));
+    candidates.truncate(offered);
+    let mut verification = Verification { core, probe: &probe.features, matcher: Matcher::new(), in_full };
+    let scores = verification.run(&candidates)?;
+    Ok(Search { before: found.before, scores })
 }
 
-/// Everyone who shares tokens with the probe in places that fit together, the likeliest first.
-fn candidates(reader: &Reader, probe: &Prepared) -> Result<Vec<Sequence>, StoreError> {
-    let probes = probe_tokens(reader.keys().token_key(), &probe.features);
-    let looked_up: Vec<Token> =
-        probes.iter().map(|token| Token { bucket: token.bucket, mask: token.mask }).collect();
-    let mut ballot = Ballot::new();
-    reader.meetings(&looked_up, |place, value| ballot.cast(&probes[place], value))?;
-    Ok(ballot.ranking().into_iter().map(|(number, _)| Sequence::new(number)).collect())
+/// Candidates on their way to a score.
+struct Verification<'a> {
+    core: &'a Core,
+    probe: &'a [FingerFeatures],
+    matcher: Matcher,
+    /// How many candidates are compared in full.
+    in_full: usize,
+}
+
+/// A candidate of whom one finger was looked at.
+struct Shortlisted {
+    sequence: Sequence,
+    /// In thousandths: likeness of the loudest finger, and above all of those the index's first choices.
+    rank: u32,
+    row: FeatureRow,
+}
+
+impl Verification<'_> {
+    fn run(
+        &mut self,
+        candidates: &[(Sequence, Candidate)],
+    ) -> Result<Vec<(Sequence, PersonScore)>, StoreError> {
+        let gallery = self.core.reader.head().gallery;
+        let shortlist = self.shortlist(candidates)?;
+        let mut scores = Vec::with_capacity(shortlist.len());
+        for (place, Shortlisted { sequence, row, .. }) in shortlist.iter().enumerate() {
+            let mut score = compare_people(&mut self.matcher, self.probe, &row.fingers);
+            // The index meets fingers whatever they were called. Hands or fingers recorded under wrong names are the
+            // commonest mistake of an operator, and the easiest trick.
+            if place < ANY_ORDER && self.core.deduplication.is_unlike(&score, gallery) {
+                score = compare_people_in_any_order(&mut self.matcher, self.probe, &row.fingers);
+            }
+            scores.push((*sequence, score));
+        }
+        Ok(scores)
+    }
+
+    /// The candidates to be compared in full, the likeliest first.
+    fn shortlist(&mut self, candidates: &[(Sequence, Candidate)]) -> Result<Vec<Shortlisted>, StoreError> {
+        let most = self.in_full;
+        let first_choices = if self.probe.len() <= FEW_FINGERS { most.div_ceil(2) } else { UNSEEN };
+        let mut shortlist = Vec::with_capacity(most.saturating_add(ROWS_AT_ONCE));
+        for (chunk, some) in candidates.chunks(ROWS_AT_ONCE).enumerate() {
+            let sequences: Vec<Sequence> = some.iter().map(|(sequence, _)| *sequence).collect();
+            let rows = self.core.reader.features_of(&sequences)?;
+            for (place, ((sequence, candidate), row)) in some.iter().zip(rows).enumerate() {
+                // A row that is gone belonged to somebody who has left the gallery.
+                let Some(row) = row else { continue };
+                let first = chunk * ROWS_AT_ONCE + place < first_choices;
+                let rank = if first { 1_000 } else { 0 } + self.likeness(candidate, &row);
+                shortlist.push(Shortlisted { sequence: *sequence, rank, row });
+            }
+            shortlist.sort_by_key(|one| Reverse(one.rank));
+            shortlist.truncate(most);
+        }
+        Ok(shortlist)
+    }
+
+    /// Likeness of the finger that spoke loudest for a candidate, in thousandths.
+    fn likeness(&mut self, candidate: &Candidate, row: &FeatureRow) -> u32 {
+        let Some(probe) = self.probe.get(usize::from(candidate.probe_finger)) else { return 0 };
+        let same = row.fingers.iter().filter(|finger| finger.position().code() == candidate.gallery_finger);
+        let thousandths = |finger| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a score is from 0 to 1"
+            )]
+            let thousandths = (self.matcher.compare_local(probe, finger).value() * 1_000.0) as u32;
+            thousandths
+        };
+        same.map(thousandths).max().unwrap_or(0)
+    }
 }

@@ -19,6 +19,8 @@ use crate::config::ServeConfig;
 use crate::core::Core;
 use crate::directory::Directory;
 use crate::gate::{Admission, admit};
+use crate::index::Index;
+use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::registrar::{Answer, Committer, Considered, Registrar};
 use crate::verdict::Stand;
@@ -49,9 +51,19 @@ impl Trial {
         let options = plinth_storage::StoreOptions::default();
         let (reader, writer) = plinth_storage::open(&config.data, &root, &options, crate::nonce_source())?;
         let directory = Arc::new(Directory::load(&reader)?);
-        let (registrar, committer, _) =
-            Registrar::appoint(writer, reader.clone(), Arc::clone(&directory), config, Arc::clone(&clock));
-        let core = Core::new(config, reader, registrar, directory, clock, CancellationToken::new());
+        let metrics = Arc::new(Metrics::new());
+        let index = Arc::new(Index::open(&reader, config.index.cache_bytes())?);
+        let (registrar, committer, _) = Registrar::appoint(
+            writer,
+            reader.clone(),
+            Arc::clone(&directory),
+            config,
+            Arc::clone(&clock),
+            Arc::clone(&metrics),
+            Arc::clone(&index),
+        );
+        let stores = (reader, registrar, index);
+        let core = Core::new(config, stores, directory, (clock, metrics), CancellationToken::new());
         Ok(Self { core, committer, staged: None })
     }
 

@@ -135,7 +135,9 @@ pub(crate) fn compare(core: &Core, presented: Presented, stand: Stand) -> Result
     let (findings, number, record) = match found {
         Some(SubjectRow { record, features: row, present, virtual_row, number }) => {
             let subject = Subject { record, fingers: row.fingers };
-            let mut findings = judge(evidence, &features, &subject, present, &core.authentication, now);
+            let (mut findings, score) =
+                judge(evidence, &features, &subject, present, &core.authentication, now);
+            core.metrics.authenticated(findings.fingers, &score);
             findings.number_use = matches!(identifier, Identifier::Number(_));
             findings.virtual_refusal = virtual_row.and_then(|row| row.refusal(now));
             (findings, number, Some(subject.record).filter(|_| present))
@@ -248,6 +250,7 @@ impl Weighed {
             sitting.staged.put_virtual_number(&number, &row);
         }
         let Presented { party, evidence, purpose, .. } = &judged.presented;
+        sitting.metrics.answered(settled.decision.verdict);
         let entry = HistoryEntry {
             at: sitting.now,
             party: party.clone(),

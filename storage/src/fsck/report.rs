@@ -17,8 +17,12 @@ pub enum Check {
     Templates,
     /// Features.
     Features,
-    /// The index.
-    Postings,
+    /// The index: its blocks, and everybody's postings.
+    Index,
+    /// People who have left the gallery.
+    Tombstones,
+    /// Imports, and what their sweeps have found.
+    Imports,
     /// Records against holders.
     Identities,
     /// Stored answers and the agencies' lists.
@@ -59,8 +63,14 @@ pub struct Counts {
     pub holders: u64,
     /// People who can be found by their fingers.
     pub gallery: u64,
-    /// Entries of the index.
+    /// Entries of the segments that manifests list.
     pub postings: u64,
+    /// People who have left and may still stand in a segment.
+    pub tombstones: u64,
+    /// Imports.
+    pub imports: u64,
+    /// Duplicates found inside imports.
+    pub findings: u64,
     /// Stored answers.
     pub requests: u64,
     /// Entries in the agencies' lists.
@@ -121,12 +131,21 @@ pub enum Problem {
     /// A row has a number beyond those that were given.
     #[error("{0}: a row has a number that was never given")]
     NeverGiven(&'static str),
-    /// A person cannot be found through one of their tokens.
-    #[error("a posting is missing")]
-    PostingMissing,
-    /// A posting that no features explain.
+    /// Somebody of a segment's range is not found through all of their features, or through somebody else's.
+    #[error("a person's postings are not those of their features")]
+    PostingsDiffer,
+    /// A segment names somebody who is not in the gallery and has no tombstone.
     #[error("a posting comes from no features")]
     PostingWithoutFeatures,
+    /// A segment has not the blocks, postings or bytes that its manifest says.
+    #[error("a segment's counts are not those of its blocks")]
+    SegmentCounts,
+    /// Somebody in the gallery has a tombstone, so no search sees them.
+    #[error("somebody in the gallery has a tombstone")]
+    TombstoneOfLiving,
+    /// A finding of no import.
+    #[error("a finding belongs to no import")]
+    FindingWithoutImport,
     /// A pending holder whose case is missing, decided, or another person's.
     #[error("a pending person has no open case")]
     PendingWithoutCase,

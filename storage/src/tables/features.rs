@@ -1,9 +1,8 @@
 //! The matcher's features of every person in the gallery, with the version of the algorithm that made them.
 //!
-//! The index tokens are not stored a second time: they are a function of this row and the key ring, which is how a
-//! person's postings are found again to check or delete them.
+//! The index is a function of these rows and the key ring: whatever happens to it, it can be built again.
 
-use plinth_identity::gallery::FeatureRow;
+use plinth_identity::gallery::StoredFeatures;
 
 use super::{Malformed, Table, malformed};
 
@@ -16,13 +15,14 @@ impl Table for Features {
     const NAME: &'static str = "features";
     const VERSION: u8 = 1;
     type Key = [u8; 8];
-    type Value = FeatureRow;
+    type Value = StoredFeatures;
 
+    /// Features of another algorithm are never written: of them there is only the version.
     fn encode(value: &Self::Value) -> Vec<u8> {
         value.encode()
     }
 
     fn decode(bytes: &[u8]) -> Result<Self::Value, Malformed> {
-        FeatureRow::decode(bytes).map_err(malformed)
+        StoredFeatures::decode(bytes).map_err(malformed)
     }
 }

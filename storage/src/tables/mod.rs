@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::folder;
+
 pub(crate) mod attempts;
 pub(crate) mod cases;
 pub(crate) mod days;
@@ -9,18 +11,22 @@ pub(crate) mod duplicates;
 pub(crate) mod enrolments;
 pub(crate) mod expiries;
 pub(crate) mod features;
+pub(crate) mod findings;
 pub(crate) mod history;
 pub(crate) mod holders;
 pub(crate) mod identities;
+pub(crate) mod imports;
 pub(crate) mod log;
+pub(crate) mod manifests;
 pub(crate) mod meta;
 pub(crate) mod nonces;
 pub(crate) mod otps;
 pub(crate) mod outbox;
 pub(crate) mod parties;
-pub(crate) mod postings;
 pub(crate) mod requests;
+pub(crate) mod segments;
 pub(crate) mod templates;
+pub(crate) mod tombstones;
 pub(crate) mod virtual_numbers;
 
 /// Why a row that opened could not be read: the field, never its content.
@@ -47,13 +53,16 @@ pub(crate) trait Table {
     fn decode(bytes: &[u8]) -> Result<Self::Value, Malformed>;
 }
 
-/// The column families of a store of format 1, in the order in which they are opened.
-pub(crate) const OLD_FAMILIES: [&str; 12] = [
+/// The column family of the index before format 3: derived from features, and dropped by the upgrade. The name stays
+/// reserved.
+pub(crate) const RETIRED_POSTINGS: &str = "postings";
+
+/// The column families of a store of format 1, in the order in which they are opened, but for the retired one.
+const FAMILIES_OF_1: [&str; 11] = [
     meta::Meta::NAME,
     identities::Identities::NAME,
     templates::Templates::NAME,
     features::Features::NAME,
-    postings::NAME,
     holders::Holders::NAME,
     requests::Requests::NAME,
     nonces::Nonces::NAME,
@@ -64,7 +73,7 @@ pub(crate) const OLD_FAMILIES: [&str; 12] = [
 ];
 
 /// The column families that format 2 added.
-pub(crate) const NEW_FAMILIES: [&str; 8] = [
+const ADDED_BY_2: [&str; 8] = [
     attempts::AttemptRows::NAME,
     otps::Otps::NAME,
     outbox::Outbox::NAME,
@@ -75,9 +84,25 @@ pub(crate) const NEW_FAMILIES: [&str; 8] = [
     expiries::NAME,
 ];
 
+/// The column families that format 3 added: the index in segments, and imports.
+const ADDED_BY_3: [&str; 5] = [
+    segments::NAME,
+    manifests::Manifests::NAME,
+    tombstones::Tombstones::NAME,
+    imports::Imports::NAME,
+    findings::Findings::NAME,
+];
+
 /// Every column family.
 pub(crate) fn families() -> impl Iterator<Item = &'static str> {
-    OLD_FAMILIES.into_iter().chain(NEW_FAMILIES)
+    families_of(folder::FORMAT)
+}
+
+/// The column families of a store of a format.
+pub(crate) fn families_of(format: u32) -> impl Iterator<Item = &'static str> {
+    let added_by_2 = ADDED_BY_2.into_iter().filter(move |_| format >= 2);
+    let added_by_3 = ADDED_BY_3.into_iter().filter(move |_| format >= 3);
+    FAMILIES_OF_1.into_iter().chain(added_by_2).chain(added_by_3)
 }
 
 /// The words of a domain decoder, which names record and field and never quotes content.

@@ -8,7 +8,7 @@ use plinth_storage::{Check, Problem, Report, check};
 
 use crate::asking::{ask_for_code, authenticate, delivery, duplicate_counts, rows, virtual_row};
 use crate::people::{
-    DEPLOYMENT, Store, enrol, enrol_pending, features, number, originals, populate, record, root, tokens,
+    DEPLOYMENT, Store, enrol, enrol_pending, features, number, originals, populate, record, root,
     virtual_number,
 };
 
@@ -22,10 +22,10 @@ fn populated() -> Store {
     writer.commit(staged, vec![()]).unwrap();
     let mut staged = writer.stage();
     let sequence = staged.next_sequence();
-    staged.put_gallery(sequence, &originals(sequence), &features(), &tokens(&features()));
+    staged.put_gallery(sequence, &originals(sequence), &features());
     writer.commit(staged, vec![()]).unwrap();
     let mut staged = writer.stage();
-    staged.remove_gallery(sequence, &tokens(&features()));
+    staged.remove_gallery(sequence);
     staged.put_holder(sequence, &Holder::Withdrawn);
     writer.commit(staged, vec![()]).unwrap();
     store
@@ -33,7 +33,7 @@ fn populated() -> Store {
 
 fn report(store: &Store) -> Report {
     let (reader, _writer) = store.open();
-    check(&reader, &tokens, &mut |_| {}).unwrap()
+    check(&reader, &mut |_| {}).unwrap()
 }
 
 /// Deletes the first row of a table behind the store's back, and names the problems that a check then finds.
@@ -53,7 +53,8 @@ fn a_sound_store_is_clean_and_counted() {
     let report = report(&populated());
     assert_eq!(report.problems, BTreeMap::new());
     let counts = report.counts;
-    assert_eq!((counts.identities, counts.holders, counts.gallery, counts.postings), (5, 7, 6, 6 * 24));
+    assert_eq!((counts.identities, counts.holders, counts.gallery, counts.postings), (5, 7, 6, 0));
+    assert_eq!(counts.tombstones, 1);
     assert_eq!((counts.requests, counts.enrolments, counts.leaves, counts.parties), (6, 6, 6, 1));
     assert_eq!((counts.cases, counts.open_cases, counts.nonces), (1, 1, 0));
 }
@@ -69,7 +70,7 @@ fn a_check_of_a_serving_store_sees_one_moment_and_reports_every_part() {
     let (reader, mut writer) = store.open();
     let mut seen = std::collections::BTreeSet::new();
     let mut index = 100;
-    let report = check(&reader, &tokens, &mut |progress| {
+    let report = check(&reader, &mut |progress| {
         seen.insert(progress.check);
         index += 1;
         let mut staged = writer.stage();
@@ -99,11 +100,7 @@ fn every_missing_row_is_noticed() {
         ])
     );
     assert_eq!(without_first("templates"), problems(&[(Problem::GalleryRowMissing("templates"), 1)]));
-    assert_eq!(
-        without_first("features"),
-        problems(&[(Problem::GalleryRowMissing("features"), 1), (Problem::PostingWithoutFeatures, 24)])
-    );
-    assert_eq!(without_first("postings"), problems(&[(Problem::PostingMissing, 6)]));
+    assert_eq!(without_first("features"), problems(&[(Problem::GalleryRowMissing("features"), 1)]));
     assert_eq!(without_first("cases"), problems(&[(Problem::PendingWithoutCase, 1)]));
     assert_eq!(without_first("requests"), problems(&[(Problem::EnrolmentWithoutAnswer, 1)]));
     assert_eq!(without_first("enrolments"), problems(&[(Problem::AnswerWithoutEnrolment, 1)]));
@@ -122,12 +119,10 @@ fn rows_that_do_not_open_are_counted_and_the_check_goes_on() {
         for (table, key) in [("holders", 2_u64), ("templates", 3)] {
             tables.put_cf(tables.cf_handle(table).unwrap(), key.to_be_bytes(), b"garbage").unwrap();
         }
-        tables.put_cf(tables.cf_handle("postings").unwrap(), [7; 8], [7; 8]).unwrap();
     }
     let problems = report(&store).problems;
     assert_eq!(problems.get(&Problem::Unreadable("holders")), Some(&1));
     assert_eq!(problems.get(&Problem::Unreadable("templates")), Some(&1));
-    assert_eq!(problems.get(&Problem::PostingWithoutFeatures), Some(&1));
 }
 
 /// Two people, one with a virtual number; both and an unknown number were asked about, with codes.

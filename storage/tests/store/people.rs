@@ -1,6 +1,5 @@
 //! Stores in temporary folders, and the people in them.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -23,7 +22,7 @@ use plinth_identity::time::Timestamp;
 use plinth_identity::virtual_number::VirtualNumber;
 use plinth_storage::{
     EnrolmentEntry, NonceSource, Reader, Staged, StatementKind, StoreError, StoreOptions, StoredAnswer,
-    Token, Writer, create, open,
+    Writer, create, open,
 };
 use tempfile::TempDir;
 
@@ -68,23 +67,13 @@ impl Store {
         let names = rocksdb::DB::list_cf(&options, &path).unwrap();
         let families = names.into_iter().map(|name| {
             let mut options = rocksdb::Options::default();
-            options.set_merge_operator_associative("symmetric difference", |_, row, sets| {
-                Some(symmetric_difference(row.into_iter().chain(sets.iter())))
-            });
+            if name == "postings" {
+                options.set_merge_operator_associative("symmetric difference", |_, _, _| Some(vec![0; 16]));
+            }
             rocksdb::ColumnFamilyDescriptor::new(name, options)
         });
         rocksdb::DB::open_cf_descriptors(&options, &path, families).unwrap()
     }
-}
-
-fn symmetric_difference<'a>(sets: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut words = BTreeSet::new();
-    for word in sets.flat_map(|set| set.chunks(8)) {
-        if !words.remove(word) {
-            words.insert(word);
-        }
-    }
-    words.into_iter().flatten().copied().collect()
 }
 
 pub(crate) fn copy(from: &Path, to: &Path) {
@@ -214,17 +203,6 @@ pub(crate) fn party_id(id: &str) -> PartyId {
     PartyId::parse(id).unwrap()
 }
 
-/// Tokens of a features row. All rows here are alike, so everybody shares all 24.
-pub(crate) fn tokens(row: &FeatureRow) -> Vec<Token> {
-    assert!(row.fingers.is_empty());
-    (0..24).map(token).collect()
-}
-
-/// A token of a bucket; its mask is a function of its bucket.
-pub(crate) fn token(bucket: u64) -> Token {
-    Token { bucket, mask: bucket.wrapping_mul(0x9e37_79b9_7f4a_7c15) }
-}
-
 pub(crate) fn request(index: u64) -> RequestId {
     let mut bytes = *b"request-........";
     bytes[8..].copy_from_slice(&index.to_be_bytes());
@@ -269,8 +247,7 @@ fn add_to_gallery(staged: &mut Staged, index: u16) -> Sequence {
     let (agency, request) = (party_id("agency"), request(index.into()));
     assert!(staged.answer(PartyKind::Agency, &agency, &request).unwrap().is_none());
     let sequence = staged.next_sequence();
-    let features = features();
-    staged.put_gallery(sequence, &originals(sequence), &features, &tokens(&features));
+    staged.put_gallery(sequence, &originals(sequence), &features());
     let position = staged.next_log_position();
     staged.put_answer(PartyKind::Agency, &agency, &request, &answer(index as u8));
     let entry = EnrolmentEntry { request_id: request, at: Timestamp::from_millis(index.into()) };

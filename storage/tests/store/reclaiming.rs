@@ -5,7 +5,7 @@ use plinth_storage::{CommitError, NonceUse, Reader, Writer, check};
 use proptest::prelude::*;
 
 use crate::asking::{ask_for_code, at, authenticate, nonce};
-use crate::people::{Store, digest, party_id, populate, request, tokens};
+use crate::people::{Store, digest, party_id, populate, request};
 
 const BANK: PartyKind = PartyKind::RelyingParty;
 /// Tables whose rows end, and the queue of them.
@@ -94,7 +94,7 @@ fn a_row_that_comes_late_is_not_left_behind() {
     assert_eq!(reclaim(&mut writer, 500, 100), 0);
     assert_eq!(reclaim(&mut writer, 501, 100), 1);
     assert!(!is_there(&reader, 2));
-    assert!(check(&reader, &tokens, &mut |_| {}).unwrap().is_clean());
+    assert!(check(&reader, &mut |_| {}).unwrap().is_clean());
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_step_reclaims_its_own_rows_too_and_never_twice() {
     writer.commit(staged, vec![()]).unwrap();
     assert_eq!([1, 2, 3, 4].map(|index| is_there(&reader, index)), [false, false, false, true]);
     assert_eq!(reclaimed(&reader), 30);
-    assert!(check(&reader, &tokens, &mut |_| {}).unwrap().is_clean());
+    assert!(check(&reader, &mut |_| {}).unwrap().is_clean());
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn answers_and_codes_go_and_everything_else_stays() {
     assert_eq!(reclaim(&mut writer, 61, 100), 1);
     assert!(writer.stage().otp(&row).unwrap().is_none());
 
-    let report = check(&reader, &tokens, &mut |_| {}).unwrap();
+    let report = check(&reader, &mut |_| {}).unwrap();
     assert!(report.is_clean(), "{report:?}");
     let counts = report.counts;
     assert_eq!((counts.requests, counts.nonces, counts.otps, counts.expiries), (1, 0, 0, 0));
@@ -203,11 +203,11 @@ proptest! {
                 due += usize::from(there && *deadline < now);
             }
             prop_assert!(removed == limit || due == 0);
-            let report = check(&reader, &tokens, &mut |_| {}).unwrap();
+            let report = check(&reader, &mut |_| {}).unwrap();
             prop_assert_eq!(report.problems, BTreeMap::new());
         }
         while reclaim(&mut writer, now + 1_000, 7) > 0 {}
-        let counts = check(&reader, &tokens, &mut |_| {}).unwrap().counts;
+        let counts = check(&reader, &mut |_| {}).unwrap().counts;
         prop_assert_eq!((counts.nonces, counts.expiries), (0, 0));
     }
 }
@@ -242,7 +242,7 @@ fn days(count: u64, reclaiming: bool) -> Vec<BTreeMap<&'static str, (usize, u64)
         for hour in day * 24..(day + 1) * 24 {
             decide(&reader, &mut writer, hour, reclaiming);
         }
-        let report = check(&reader, &tokens, &mut |_| {}).unwrap();
+        let report = check(&reader, &mut |_| {}).unwrap();
         assert_eq!(report.problems, BTreeMap::new());
         assert_eq!(report.counts.outbox, 0);
         drop((reader, writer));

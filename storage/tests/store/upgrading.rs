@@ -1,19 +1,25 @@
-//! Stores of format 1, as a program before virtual numbers and one-time codes left them.
+//! Stores of format 1, as a program before virtual numbers and one-time codes left them, and of format 2, as one before the
+//! index in segments left them.
 
 use std::fs;
 
+use plinth_identity::id::Sequence;
 use plinth_identity::keys::{KeyRing, Place};
 use plinth_identity::party::PartyKind;
-use plinth_storage::{NonceUse, Reader, StatementKind, StoreError, StoredAnswer, check, restore};
+use plinth_storage::{
+    IndexManifest, NonceUse, Reader, StatementKind, StoreError, StoredAnswer, check, restore,
+};
 
 use crate::asking::{at, nonce};
 use crate::people::{
-    DEPLOYMENT, Store, answer, copy, digest, enrol_one, number, party_id, populate, request, root, tokens,
+    DEPLOYMENT, Store, answer, copy, digest, enrol_one, number, party_id, populate, request, root,
 };
 
 /// Tables that format 1 does not have.
-const ADDED: [&str; 8] =
+const ADDED_BY_2: [&str; 8] =
     ["attempts", "otps", "outbox", "virtual_numbers", "history", "days", "duplicates", "expiries"];
+/// Tables that format 2 does not have.
+const ADDED_BY_3: [&str; 5] = ["segments", "manifests", "tombstones", "imports", "findings"];
 const HEAD: Place<'static> = Place { table: "meta", key: b"head", version: 1, secret: None };
 /// When the requests of the old store end.
 const END: u64 = 5_000;
@@ -33,7 +39,8 @@ fn old_store() -> Store {
         }
         writer.commit(staged, vec![()]).unwrap();
     }
-    without(&store, &ADDED);
+    without(&store, &ADDED_BY_2);
+    with_postings(&store);
     {
         let tables = store.tables();
         let (keys, meta) = (KeyRing::derive(&root(1), DEPLOYMENT), tables.cf_handle("meta").unwrap());
@@ -46,6 +53,32 @@ fn old_store() -> Store {
     }
     describe_as(&store, 1);
     store
+}
+
+/// Makes what is there the tables of format 2 or older: without those of the third, and with the index of old.
+fn with_postings(store: &Store) {
+    without(store, &ADDED_BY_3);
+    let mut tables = store.tables();
+    let mut options = rocksdb::Options::default();
+    options.set_merge_operator_associative("symmetric difference", |_, _, _| Some(vec![0; 16]));
+    tables.create_cf("postings", &options).unwrap();
+    let postings = tables.cf_handle("postings").unwrap();
+    tables.put_cf(postings, [7; 8], [1; 8]).unwrap();
+    // Still in the log when the store is opened again.
+    tables.merge_cf(postings, [7; 8], [2; 8]).unwrap();
+}
+
+/// Three people, as a program of format 2 left them.
+fn second_store() -> Store {
+    let store = Store::new();
+    populate(&mut store.open().1, 1..=3);
+    with_postings(&store);
+    describe_as(&store, 2);
+    store
+}
+
+fn families(store: &Store) -> Vec<String> {
+    rocksdb::DB::list_cf(&rocksdb::Options::default(), store.path().join("rocksdb")).unwrap()
 }
 
 fn without(store: &Store, families: &[&str]) {
@@ -72,17 +105,17 @@ fn assert_whole(reader: &Reader) {
     assert_eq!((head.identities, head.gallery, head.last_log_position().get()), (3, 3, 3));
     assert_eq!((head.next_outbox, head.latest, head.reclaimed), (1, at(0), at(0)));
     assert!(reader.identity(&number(3)).unwrap().is_some());
-    let report = check(reader, &tokens, &mut |_| {}).unwrap();
+    let report = check(reader, &mut |_| {}).unwrap();
     assert!(report.is_clean(), "{report:?}");
     // Two nonces and two answers; the answers to three enrolments stay.
     assert_eq!((report.counts.requests, report.counts.nonces, report.counts.expiries), (5, 2, 4));
 }
 
 #[test]
-fn a_store_of_the_first_format_is_brought_to_the_second_and_forgets_in_time() {
+fn a_store_of_the_first_format_is_brought_to_the_newest_and_forgets_in_time() {
     let store = old_store();
     let (reader, mut writer) = store.open();
-    assert_eq!(format(&store), "format 2");
+    assert_eq!(format(&store), "format 3");
     assert_whole(&reader);
     // The new description is locked like the old one was.
     assert_eq!(store.try_open().err(), Some(StoreError::InUse));
@@ -98,18 +131,19 @@ fn a_store_of_the_first_format_is_brought_to_the_second_and_forgets_in_time() {
     let there = |index| reader.nonce(PartyKind::RelyingParty, &party_id("bank"), &nonce(index)).unwrap();
     assert!(there(10).is_none() && there(11).is_some());
     assert_eq!(reader.head().reclaimed, at(END + 11));
-    assert!(check(&reader, &tokens, &mut |_| {}).unwrap().is_clean());
+    assert!(check(&reader, &mut |_| {}).unwrap().is_clean());
 }
 
 #[test]
 fn an_interrupted_upgrade_is_begun_again() {
     let store = old_store();
     drop(store.open());
-    // Some tables made, some rows entered, the description not yet replaced.
-    without(&store, &ADDED[..5]);
+    // Some tables made, some rows entered, the index of old gone, the description not yet replaced.
+    without(&store, &ADDED_BY_2[..5]);
+    without(&store, &ADDED_BY_3[..2]);
     describe_as(&store, 1);
     let (reader, _writer) = store.open();
-    assert_eq!(format(&store), "format 2");
+    assert_eq!(format(&store), "format 3");
     assert_whole(&reader);
 }
 
@@ -125,8 +159,48 @@ fn an_upgrade_does_not_replace_a_table_that_has_vanished() {
 }
 
 #[test]
-fn a_store_of_the_second_format_without_one_of_its_tables_is_refused() {
-    for table in ADDED {
+fn a_store_of_the_second_format_loses_its_old_index_and_nothing_else() {
+    let store = second_store();
+    for _ in 0..2 {
+        let (reader, mut writer) = store.open();
+        assert_eq!(format(&store), "format 3");
+        assert_eq!(
+            (reader.head().identities, reader.gallery_since(Sequence::new(1), 9).unwrap().len()),
+            (3, 3)
+        );
+        // Nobody is in the new index yet: the service builds it from the features.
+        assert!(reader.index().unwrap().is_none() && reader.imports().unwrap().is_empty());
+        assert!(check(&reader, &mut |_| {}).unwrap().is_clean());
+        let mut staged = writer.stage();
+        staged.put_index_manifest(&IndexManifest::default());
+        writer.commit(staged, vec![()]).unwrap();
+        drop((reader, writer));
+        let families = families(&store);
+        assert!(!families.iter().any(|name| name == "postings"));
+        assert!(ADDED_BY_3.iter().all(|name| families.iter().any(|found| found == name)));
+        // An upgrade that was interrupted just before its end.
+        without(&store, &["manifests"]);
+        describe_as(&store, 2);
+    }
+}
+
+#[test]
+fn an_upgrade_of_the_second_format_does_not_replace_a_table_that_has_vanished() {
+    for table in ["expiries", "features"] {
+        let store = second_store();
+        without(&store, &[table]);
+        for _ in 0..2 {
+            let refused = store.try_open().err();
+            assert!(matches!(refused, Some(StoreError::Corrupt { place: "rocksdb", .. })), "{refused:?}");
+        }
+        assert!(families(&store).iter().any(|name| name == "postings"));
+        assert_eq!(format(&store), "format 2");
+    }
+}
+
+#[test]
+fn a_store_of_the_newest_format_without_one_of_its_tables_is_refused() {
+    for table in ADDED_BY_2.into_iter().chain(ADDED_BY_3) {
         let store = Store::new();
         without(&store, &[table]);
         assert!(store.try_open().is_err());
@@ -135,7 +209,7 @@ fn a_store_of_the_second_format_without_one_of_its_tables_is_refused() {
 }
 
 #[test]
-fn a_backup_of_the_first_format_is_restored_to_the_second() {
+fn a_backup_of_the_first_format_is_restored_to_the_newest() {
     let store = old_store();
     let folder = tempfile::tempdir().unwrap();
     let (backup, restored) = (folder.path().join("backup"), tempfile::tempdir().unwrap());
@@ -143,7 +217,7 @@ fn a_backup_of_the_first_format_is_restored_to_the_second() {
     copy(store.path(), &backup);
     restore(&backup, restored.path(), &root(1)).unwrap();
     let restored = Store { folder: restored };
-    assert_eq!(format(&restored), "format 2");
+    assert_eq!(format(&restored), "format 3");
     let (reader, _writer) = restored.open();
     assert_whole(&reader);
     assert_eq!(format(&store), "format 1");

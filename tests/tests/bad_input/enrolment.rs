@@ -10,7 +10,8 @@ use plinth_proto::person::v1::Demographics;
 
 use crate::bench::{BEFORE, Bench, changed, hand, unnamed};
 
-type Case = (&'static str, fn(&mut EnrolmentRequest), Reason, &'static str);
+/// What is wrong, how it is made wrong, and the reason and field that are named.
+pub(crate) type Case = (&'static str, fn(&mut EnrolmentRequest), Reason, &'static str);
 
 const DAY_MS: u64 = 24 * 3_600_000;
 
@@ -23,7 +24,7 @@ fn person(body: &mut EnrolmentRequest) -> &mut Demographics {
 }
 
 /// Sends every case as a call of its own, then all of them in one stream: both name the same reason and field.
-async fn refuse_all(cases: &[Case]) {
+pub(crate) async fn refuse_all(cases: &[Case]) {
     let mut bench = Bench::new().await;
     let mut sent = Vec::new();
     for (index, (what, change, reason, field)) in cases.iter().enumerate() {
@@ -177,11 +178,12 @@ async fn fingers_that_are_too_many_the_same_or_not_what_they_are_declared_are_re
         ),
         ("a thousand", |b| b.fingers = vec![hand(1).remove(0); 1000], Reason::TooManyFingers, "fingers"),
         (
-            "eleven views of one record",
+            "eleven unknown fingers in one record",
             |b| {
                 b.fingers.truncate(1);
                 b.fingers[0].position = 0;
                 b.fingers[0].record = changed(&b.fingers[0].record, |record| {
+                    record.views[0].position = FingerPosition::Unknown;
                     record.views = vec![record.views[0].clone(); 11];
                 });
             },

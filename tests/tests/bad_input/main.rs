@@ -12,4 +12,5 @@ mod folder;
 mod fsck;
 #[path = "../raw/mod.rs"]
 mod raw;
+mod records;
 mod transport;

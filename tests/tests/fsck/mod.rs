@@ -1,6 +1,5 @@
 //! What `plinth fsck` looks at, for a store that nobody serves.
 
-use plinth_identity::gallery::FeatureRow;
 use plinth_server::config::ServeConfig;
 use plinth_storage::{Counts, StoreOptions};
 use rand::RngExt as _;
@@ -13,8 +12,7 @@ pub(crate) fn must_be_clean(config: &ServeConfig) -> Counts {
     let nonces = Box::new(move || rng.random());
     let (reader, _writer) =
         plinth_storage::open(&config.data, &root_key, &StoreOptions::default(), nonces).unwrap();
-    let index = |row: &FeatureRow| plinth_server::index_tokens(reader.keys().token_key(), &row.fingers);
-    let report = plinth_storage::check(&reader, &index, &mut |_| {}).unwrap();
+    let report = plinth_storage::check(&reader, &mut |_| {}).unwrap();
     assert!(report.is_clean(), "{:?}", report.problems);
     report.counts
 }

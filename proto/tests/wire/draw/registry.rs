@@ -80,21 +80,24 @@ impl Draw {
     }
 
     pub(crate) fn registry_order(&mut self) -> RegistryOrder {
-        let change = match self.below(6) {
+        let change = match self.below(7) {
             0 => Change::Register(Box::new(self.party())),
             1 => Change::Suspend(self.party_ref()),
             2 => Change::Reinstate(self.party_ref()),
             3 => Change::Revoke(self.party_ref()),
             4 => Change::Amend(Box::new(self.party())),
+            5 => Change::RenewIndex,
             _ => Change::Backup { directory: self.text(1_000, "/backup-1") },
         };
         RegistryOrder { header: self.header(), change }
     }
 
     pub(crate) fn registry_query(&mut self) -> RegistryQuery {
-        let ask = match self.below(3) {
+        let ask = match self.below(5) {
             0 => RegistryAsk::Parties { kind: self.kind(), page: self.page() },
             1 => RegistryAsk::Cases { open_only: self.flag(), page: self.page() },
+            2 => RegistryAsk::Index,
+            3 => RegistryAsk::Findings { import: u32::from(self.byte()) + 1, page: self.page() },
             _ => RegistryAsk::Case(CaseId::new(self.word())),
         };
         RegistryQuery { header: self.header(), ask }
@@ -116,12 +119,13 @@ impl Draw {
     pub(crate) fn registry_statement(&mut self) -> RegistryStatement {
         let (kind, id): (_, PartyId) = (self.kind(), self.party_id());
         let case = CaseId::new(self.word() | 1);
-        let change = match self.below(7) {
+        let change = match self.below(8) {
             0 => RegistryChange::Registered { kind, id },
             1 => RegistryChange::Suspended { kind, id },
             2 => RegistryChange::Reinstated { kind, id },
             3 => RegistryChange::Revoked { kind, id },
             4 => RegistryChange::Amended { kind, id },
+            6 => RegistryChange::IndexRenewed { epoch: u32::from(self.byte()) + 2 },
             5 => RegistryChange::CaseDecided { case, decision: self.decision() },
             _ => RegistryChange::CaseExtended { case },
         };

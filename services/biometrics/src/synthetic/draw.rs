@@ -6,8 +6,8 @@ use rand_core::{Rng, SeedableRng};
 /// A stream of random draws that depends on nothing but its label and its numbers.
 ///
 /// The seed is a BLAKE3 key derivation, so neighbouring numbers give unrelated streams; the stream itself is
-/// xoshiro256++, which is fast and not secret. Gaussian draws go through the platform's `ln`, `sin` and `cos`: they
-/// are reproducible on one platform and may differ in the last bit on another.
+/// xoshiro256++, which is fast and not secret. Gaussian draws go through the platform's `ln`: they are
+/// reproducible on one platform and may differ in the last bit on another.
 #[derive(Clone)]
 pub(super) struct Draw {
     stream: Xoshiro256PlusPlus,
@@ -48,15 +48,20 @@ impl Draw {
         usize::try_from(wide >> 64).unwrap_or(0)
     }
 
-    /// Standard normal, by Box and Muller's pairs.
+    /// Standard normal, by the polar method, in pairs (Marsaglia and Bray, *SIAM Review* 6(3), 1964).
     pub(super) fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {
             return spare;
         }
-        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
-        let (sin, cos) = (std::f64::consts::TAU * self.unit()).sin_cos();
-        self.spare = Some(radius * sin);
-        radius * cos
+        loop {
+            let (x, y) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);
+            let square = x * x + y * y;
+            if square < 1.0 && square > 0.0 {
+                let scale = (-2.0 * square.ln() / square).sqrt();
+                self.spare = Some(scale * y);
+                return scale * x;
+            }
+        }
     }
 
     /// Normal with mean 0 and standard deviation `sd`, drawn again while beyond `limit` standard deviations.
@@ -69,13 +74,15 @@ impl Draw {
         }
     }
 
-    /// Poisson with the given mean (0 to about 500), by counting exponential gaps.
+    /// Poisson with the given mean (0 to 600), by multiplying uniform draws (Knuth, *The Art of Computer Programming*,
+    /// 3.4.1): beyond that the product would leave the range of numbers.
     pub(super) fn poisson(&mut self, mean: f64) -> usize {
+        let end = (-mean).exp();
         let mut count = 0;
-        let mut reached = -(1.0 - self.unit()).ln();
-        while reached < mean {
+        let mut product = 1.0 - self.unit();
+        while product > end {
             count += 1;
-            reached -= (1.0 - self.unit()).ln();
+            product *= 1.0 - self.unit();
         }
         count
     }

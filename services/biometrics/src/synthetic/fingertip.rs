@@ -24,7 +24,7 @@ pub(super) struct Mark {
 /// 15(14), 2007; Feng and Jain, *IEEE TPAMI* 33(2), 2011). So the flow alone decides where minutiae crowd (cores,
 /// deltas) and which of the two directions along the ridge they take: two fingers of one pattern are alike in both,
 /// which is what makes the strangers that a matcher confuses. Ridges that widen take up part of the divergence
-/// (`TAKEN_UP`); the rest of the minutiae come in either direction, with a smooth lean of their own.
+/// (all but `FORCED`); the rest of the minutiae come in either direction, with a smooth lean of their own.
 pub(super) struct Fingertip {
     pub(super) flow: RidgeFlow,
     pub(super) marks: Vec<Mark>,
@@ -71,8 +71,10 @@ const MIDDLE: f64 = -35.0;
 const BASE_DENSITY: f64 = 0.54e-3;
 /// More than this a square pixel never stands anywhere: ridges would have to end at every other period.
 const TOP_DENSITY: f64 = 3.0e-3;
-/// Share of the divergence that widening ridges take up without a new one.
-const TAKEN_UP: f64 = 0.1;
+/// Share of the divergence that new ridges take up; ridges that widen take up the rest.
+const FORCED: f64 = 0.9;
+/// How many more minutiae than elsewhere stand freely at a core or a delta.
+const CROWD: f64 = 0.35;
 
 impl Fingertip {
     /// Grows the fingertip of the given stream of draws.
@@ -103,10 +105,15 @@ impl Fingertip {
             if edge > 1.0 {
                 continue;
             }
-            let tangent = flow.at(x, y);
-            let near = (-(flow.singularity_distance(x, y) / 45.0).powi(2) / 2.0).exp();
-            let free = density * (1.0 + 0.35 * near);
-            let forced = (1.0 - TAKEN_UP) * tangent.divergence / build.ridge_period;
+            let slope = flow.slope(x, y);
+            let most = density * (1.0 + CROWD) + FORCED * slope.divergence_bound() / build.ridge_period / 2.0;
+            if height > most {
+                continue; // the same verdict as below, for most proposals, without the direction of the ridges
+            }
+            let tangent = slope.tangent();
+            let near = (-flow.singularity_distance_squared(x, y) / (2.0 * 45.0 * 45.0)).exp();
+            let free = density * (1.0 + CROWD * near);
+            let forced = FORCED * tangent.divergence / build.ridge_period;
             let local = (free + forced.abs() * 0.5).min(TOP_DENSITY);
             if height > local {
                 continue;
@@ -122,7 +129,7 @@ impl Fingertip {
             marks.push(Mark {
                 x,
                 y,
-                angle: tangent.angle + turn + bend,
+                angle: tangent.angle() + turn + bend,
                 ending: draw.chance(0.6),
                 clarity: 1.0 - 0.6 * draw.unit().powi(6),
             });

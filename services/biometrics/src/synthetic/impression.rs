@@ -15,10 +15,19 @@ const MOST_MINUTIAE: usize = 255;
 /// A capture with fewer minutiae than this would have been refused at the station.
 const FEWEST_MINUTIAE: usize = 12;
 
+/// Where fingers are touched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Station {
+    /// Nobody watches: displaced, turned, partial, dry and wet touches come as they come.
+    Uncontrolled,
+    /// An operator sets the finger straight, and keeps the best of three touches.
+    Supervised,
+}
+
 /// The circumstances of one touch.
 ///
-/// The spreads of place, turn, distortion, loss and error are explained in [`crate::synthetic`]; the example `fit` prints
-/// how near they come.
+/// The spreads of place, turn, distortion, loss and error are explained in [`crate::synthetic`]; `plinth-loadtest fit`
+/// prints how near they come.
 pub(super) struct Impression {
     /// 0 bad .. 1 good: wetness, dryness, pressure.
     quality: f64,
@@ -34,10 +43,13 @@ pub(super) struct Impression {
 }
 
 impl Impression {
-    /// Draws the circumstances: uncontrolled touches, with displaced, turned, partial, dry and wet ones among them.
-    pub(super) fn draw(draw: &mut Draw, finger: &Fingertip) -> Self {
-        let quality = 1.0 / (1.0 + (-1.2 - 1.6 * finger.skin - 1.6 * draw.normal()).exp());
-        let careless = if draw.chance(0.3) { 2.4 } else { 1.0 };
+    /// Draws the circumstances of one touch of `finger`.
+    pub(super) fn draw(draw: &mut Draw, finger: &Fingertip, station: Station) -> Self {
+        let (luck, careless) = match station {
+            Station::Uncontrolled => (draw.normal(), if draw.chance(0.3) { 2.4 } else { 1.0 }),
+            Station::Supervised => (draw.normal().max(draw.normal()).max(draw.normal()), 0.7),
+        };
+        let quality = 1.0 / (1.0 + (-1.2 - 1.6 * finger.skin - 1.6 * luck).exp());
         let centre = (
             finger.habit.0 + draw.bounded(10.0 * careless, 2.5),
             finger.habit.1 + draw.bounded(18.0 * careless, 2.5),
@@ -127,7 +139,7 @@ impl Impression {
                 continue;
             }
             let turn = if draw.chance(0.5) { PI } else { 0.0 };
-            let angle = finger.flow.at(x, y).angle + turn + draw.bounded(0.2, 3.0);
+            let angle = finger.flow.at(x, y).angle() + turn + draw.bounded(0.2, 3.0);
             self.find(&Mark { x, y, angle, ending: draw.chance(0.7), clarity: 1.0 }, draw, found);
         }
     }

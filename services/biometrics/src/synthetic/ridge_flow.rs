@@ -3,7 +3,7 @@
 use super::draw::Draw;
 use crate::record::FingerPosition;
 
-/// The five pattern classes of Henry's system.
+/// The pattern classes of Henry's system; what it calls a central pocket or an accidental is a whorl here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Pattern {
     Arch,
@@ -13,17 +13,22 @@ pub(super) enum Pattern {
     /// A loop that opens towards the thumb.
     RadialLoop,
     Whorl,
+    /// Two loops that lie in each other's bend, beside each other rather than one above the other.
+    TwinLoop,
 }
 
 impl Pattern {
-    const ALL: [Self; 5] = [Self::Arch, Self::TentedArch, Self::UlnarLoop, Self::RadialLoop, Self::Whorl];
+    const ALL: [Self; 6] =
+        [Self::Arch, Self::TentedArch, Self::UlnarLoop, Self::RadialLoop, Self::Whorl, Self::TwinLoop];
 
     /// Draws the pattern of one finger.
     ///
     /// The frequencies by finger are those of large ten-print files (Cummins and Midlo, *Finger Prints, Palms and
     /// Soles*, 1943): thumbs and ring fingers carry the whorls, index fingers the arches and the radial loops, little
-    /// fingers almost only ulnar loops; over all fingers about 5 % arches, 65 % loops, 30 % whorls. `whorl_tendency`
-    /// is a person's own log-odds (0 = average): the patterns of one person's fingers resemble each other.
+    /// fingers almost only ulnar loops; over all fingers about 5 % arches, 65 % loops, 30 % whorls and twin loops. Twin
+    /// loops, which those files count among the whorls, are a sixth of these and a quarter on thumbs: an order of
+    /// magnitude, fitted to nothing. `whorl_tendency` is a person's own log-odds (0 = average): the patterns of one
+    /// person's fingers resemble each other.
     pub(super) fn draw(draw: &mut Draw, position: FingerPosition, whorl_tendency: f64) -> Self {
         use FingerPosition::{LeftLittle, LeftMiddle, LeftRing, LeftThumb};
         use FingerPosition::{RightLittle, RightMiddle, RightRing, RightThumb};
@@ -35,7 +40,9 @@ impl Pattern {
             _ => [0.06, 0.05, 0.37, 0.20, 0.32],
         };
         let lean = whorl_tendency.exp();
-        Self::ALL[draw.weighted(&[arch / lean, tented / lean, ulnar, radial, whorl * lean])]
+        let twins = whorl * if matches!(position, RightThumb | LeftThumb) { 0.25 } else { 0.14 };
+        let weights = [arch / lean, tented / lean, ulnar, radial, (whorl - twins) * lean, twins * lean];
+        Self::ALL[draw.weighted(&weights)]
     }
 }
 
@@ -74,10 +81,51 @@ struct Dome {
 
 /// The ridge tangent at one place.
 pub(super) struct Tangent {
-    /// Ridge angle in radians, in `(-pi/2, pi/2]`, anticlockwise from the x axis.
-    pub(super) angle: f64,
+    cos: f64,
+    sin: f64,
     /// Divergence of the unit tangent, per pixel: how fast ridges fan out along it.
     pub(super) divergence: f64,
+}
+
+impl Tangent {
+    /// Ridge angle in radians, in `[-pi/2, pi/2]`, anticlockwise from the x axis.
+    pub(super) fn angle(&self) -> f64 {
+        self.sin.atan2(self.cos)
+    }
+}
+
+/// The doubled ridge angle at one place, in parts, and how it changes from there.
+pub(super) struct Slope {
+    /// The share of everything but the singularities, radians.
+    smooth: f64,
+    /// The share of the singularities, as a complex number of any length.
+    turned: (f64, f64),
+    /// Radians of the doubled angle per pixel, towards x and y.
+    gradient: (f64, f64),
+}
+
+impl Slope {
+    /// What the divergence of the tangent is at most, whichever way the ridges run: half the gradient's length.
+    pub(super) fn divergence_bound(&self) -> f64 {
+        (self.gradient.0 * self.gradient.0 + self.gradient.1 * self.gradient.1).sqrt() / 2.0
+    }
+
+    pub(super) fn tangent(&self) -> Tangent {
+        let (im, re) = self.smooth.sin_cos();
+        let (a, b) = self.turned;
+        let (re, im) = (re * a - im * b, re * b + im * a);
+        let length = (re * re + im * im).sqrt().max(f64::MIN_POSITIVE);
+        let (re, im) = (re / length, im / length);
+        // Half of the angle, by the half-angle formula that loses no digits.
+        let (cos, sin) = if re >= 0.0 {
+            let cos = ((1.0 + re) / 2.0).sqrt();
+            (cos, im / (2.0 * cos))
+        } else {
+            let sin = ((1.0 - re) / 2.0).sqrt().copysign(im);
+            (im / (2.0 * sin), sin)
+        };
+        Tangent { cos, sin, divergence: (cos * self.gradient.1 - sin * self.gradient.0) / 2.0 }
+    }
 }
 
 /// Length in which the phase coefficients are counted, pixels.
@@ -117,9 +165,18 @@ impl RidgeFlow {
                 deltas.push((-draw.between(70.0, 135.0) * scale, -draw.between(105.0, 210.0) * scale));
                 deltas.push((draw.between(70.0, 135.0) * scale, -draw.between(105.0, 210.0) * scale));
             }
+            Pattern::TwinLoop => {
+                let side = if draw.chance(0.5) { 1.0 } else { -1.0 };
+                let (beside, below) =
+                    (side * draw.between(26.0, 62.0) * scale, draw.between(16.0, 60.0) * scale);
+                cores.push((-beside / 2.0, below / 2.0));
+                cores.push((beside / 2.0, -below / 2.0));
+                deltas.push((-draw.between(75.0, 140.0) * scale, -draw.between(105.0, 210.0) * scale));
+                deltas.push((draw.between(75.0, 140.0) * scale, -draw.between(105.0, 210.0) * scale));
+            }
         }
         let rise = match pattern {
-            Pattern::Whorl => 0.25,
+            Pattern::Whorl | Pattern::TwinLoop => 0.25,
             Pattern::Arch | Pattern::TentedArch => 0.55,
             Pattern::UlnarLoop | Pattern::RadialLoop => 0.45,
         };
@@ -133,52 +190,52 @@ impl RidgeFlow {
         Self { cores, deltas, arch, dome, phase }
     }
 
-    /// The tangent at `(x, y)`. The divergence is unbounded near a singularity: the caller bounds it.
-    pub(super) fn at(&self, x: f64, y: f64) -> Tangent {
-        // The doubled angle is kept as a unit complex number, so that no branch of an arctangent is ever chosen;
-        // its gradient is a sum of rational terms.
+    /// The slope at `(x, y)`: all that is cheap to know of the ridges there. Its gradient is unbounded near a singularity.
+    pub(super) fn slope(&self, x: f64, y: f64) -> Slope {
         let (u, v) = (x / PHASE_LENGTH, y / PHASE_LENGTH);
         let [constant, px, py, pxx, pxy, pyy] = self.phase;
-        let mut doubled = constant + px * u + py * v + pxx * u * u + pxy * u * v + pyy * v * v;
+        let mut smooth = constant + px * u + py * v + pxx * u * u + pxy * u * v + pyy * v * v;
         let mut gradient =
             ((px + 2.0 * pxx * u + pxy * v) / PHASE_LENGTH, (py + pxy * u + 2.0 * pyy * v) / PHASE_LENGTH);
         if let Some(arch) = &self.arch {
             let (s, t) = (x / arch.width, (y - arch.height) / arch.reach);
             let bell = arch.rise * (-(s * s + t * t) / 2.0).exp();
-            doubled -= 2.0 * s * bell;
+            smooth -= 2.0 * s * bell;
             gradient.0 -= 2.0 * bell * (1.0 - s * s) / arch.width;
             gradient.1 += 2.0 * bell * s * t / arch.reach;
         }
         let Dome { rise, width, base, reach } = self.dome;
-        let (across, upward) = ((x / width).tanh(), 1.0 / (1.0 + ((base - y) / reach).exp()));
-        doubled -= 2.0 * rise * across * upward;
+        // The hyperbolic tangent by one exponential; the places of a fingertip are some widths away, where it is exact enough.
+        let across = 1.0 - 2.0 / (1.0 + (2.0 * x / width).exp());
+        let upward = 1.0 / (1.0 + ((base - y) / reach).exp());
+        smooth -= 2.0 * rise * across * upward;
         gradient.0 -= 2.0 * rise * (1.0 - across * across) * upward / width;
         gradient.1 -= 2.0 * rise * across * upward * (1.0 - upward) / reach;
-        let (mut im, mut re) = doubled.sin_cos();
+        // The singularities' share of the doubled angle is kept as a complex number, so that no branch of an arctangent is
+        // ever chosen; its gradient is a sum of rational terms.
+        let mut turned = (1.0, 0.0);
         for (singularities, sign) in [(&self.cores, 1.0), (&self.deltas, -1.0)] {
             for (cx, cy) in singularities {
                 let (dx, dy) = (x - cx, y - cy);
                 let square = (dx * dx + dy * dy).max(1.0);
                 let dy = sign * dy;
-                (re, im) = (re * dx - im * dy, re * dy + im * dx);
+                turned = (turned.0 * dx - turned.1 * dy, turned.0 * dy + turned.1 * dx);
                 gradient.0 -= dy / square;
                 gradient.1 += sign * dx / square;
             }
         }
-        let angle = im.atan2(re) / 2.0;
-        let (sin, cos) = angle.sin_cos();
-        Tangent { angle, divergence: (cos * gradient.1 - sin * gradient.0) / 2.0 }
+        Slope { smooth, turned, gradient }
     }
 
-    /// The distance to the nearest core or delta, pixels; infinite for a plain arch.
-    pub(super) fn singularity_distance(&self, x: f64, y: f64) -> f64 {
-        let square = self
-            .cores
-            .iter()
-            .chain(&self.deltas)
-            .map(|(cx, cy)| (x - cx).powi(2) + (y - cy).powi(2))
-            .fold(f64::INFINITY, f64::min);
-        square.sqrt()
+    /// The tangent at `(x, y)`. The divergence is unbounded near a singularity: the caller bounds it.
+    pub(super) fn at(&self, x: f64, y: f64) -> Tangent {
+        self.slope(x, y).tangent()
+    }
+
+    /// The squared distance to the nearest core or delta, square pixels; infinite for a plain arch.
+    pub(super) fn singularity_distance_squared(&self, x: f64, y: f64) -> f64 {
+        let square = |(cx, cy): &(f64, f64)| (x - cx) * (x - cx) + (y - cy) * (y - cy);
+        self.cores.iter().chain(&self.deltas).map(square).fold(f64::INFINITY, f64::min)
     }
 }
 
@@ -194,7 +251,7 @@ mod tests {
     fn index_on_circle(flow: &RidgeFlow, centre: (f64, f64), radius: f64) -> f64 {
         let at = |k: u32| {
             let (sin, cos) = (std::f64::consts::TAU * f64::from(k) / 720.0).sin_cos();
-            flow.at(centre.0 + radius * cos, centre.1 + radius * sin).angle
+            flow.at(centre.0 + radius * cos, centre.1 + radius * sin).angle()
         };
         let mut turned = 0.0;
         for k in 0..720 {
@@ -208,7 +265,7 @@ mod tests {
     fn cores_and_deltas_have_the_index_of_their_class() {
         for n in 0..20 {
             assert!(index_on_circle(&flow(Pattern::Arch, n), (0.0, 0.0), 200.0).abs() < 0.01);
-            for pattern in [Pattern::TentedArch, Pattern::UlnarLoop, Pattern::RadialLoop, Pattern::Whorl] {
+            for pattern in Pattern::ALL.into_iter().filter(|pattern| *pattern != Pattern::Arch) {
                 let flow = flow(pattern, n);
                 assert!((index_on_circle(&flow, flow.cores[0], 3.0) - 0.5).abs() < 0.01);
                 assert!((index_on_circle(&flow, flow.deltas[0], 3.0) + 0.5).abs() < 0.01);
@@ -226,8 +283,8 @@ mod tests {
                 let centre = flow.at(x, y);
                 // Tangents are taken in the sense of the centre's: an axis has no sign of its own.
                 let tangent = |x: f64, y: f64| {
-                    let (sin, cos) = flow.at(x, y).angle.sin_cos();
-                    let sense = (cos * centre.angle.cos() + sin * centre.angle.sin()).signum();
+                    let (sin, cos) = flow.at(x, y).angle().sin_cos();
+                    let sense = (cos * centre.angle().cos() + sin * centre.angle().sin()).signum();
                     (sense * cos, sense * sin)
                 };
                 let slow = (tangent(x + h, y).0 - tangent(x - h, y).0 + tangent(x, y + h).1
@@ -239,19 +296,32 @@ mod tests {
     }
 
     #[test]
+    fn no_divergence_exceeds_its_bound() {
+        for (n, pattern) in Pattern::ALL.into_iter().enumerate() {
+            let flow = flow(pattern, n as u64);
+            let mut draw = Draw::new("places", &[n as u64]);
+            for _ in 0..2_000 {
+                let slope = flow.slope(draw.between(-190.0, 190.0), draw.between(-300.0, 230.0));
+                assert!(slope.tangent().divergence.abs() <= slope.divergence_bound() * (1.0 + 1e-12));
+            }
+        }
+    }
+
+    #[test]
     fn patterns_have_the_frequencies_of_large_files() {
-        let mut counts = [0.0; 5];
+        let mut counts = [0.0; 6];
         for n in 0..4_000 {
             let mut draw = Draw::new("patterns", &[n]);
-            let tendency = draw.normal();
+            let tendency = draw.bounded(0.8, 3.0);
             for position in FingerPosition::ALL {
                 let pattern = Pattern::draw(&mut draw, position, tendency);
                 counts[Pattern::ALL.iter().position(|p| *p == pattern).unwrap()] += 1.0 / 40_000.0;
             }
         }
-        let [arch, tented, ulnar, radial, whorl] = counts;
+        let [arch, tented, ulnar, radial, whorl, twin] = counts;
         assert!((0.03..0.08).contains(&(arch + tented)), "{counts:?}");
         assert!((0.58..0.70).contains(&(ulnar + radial)), "{counts:?}");
-        assert!((0.25..0.36).contains(&whorl), "{counts:?}");
+        assert!((0.25..0.36).contains(&(whorl + twin)), "{counts:?}");
+        assert!((0.10..0.25).contains(&(twin / (whorl + twin))), "{counts:?}");
     }
 }

@@ -12,7 +12,8 @@ use rayon::prelude::*;
 
 use super::crowd::Crowd;
 
-/// What the matcher makes of capture `n` of some people against their own first capture, nobody else being there.
+/// What the matcher makes of capture `n` of some people against their own first capture, by the thresholds of a gallery of
+/// so many people.
 ///
 /// # Errors
 /// If the computation is cut off.
@@ -21,13 +22,14 @@ pub(crate) async fn against_oneself(
     people: &[usize],
     n: usize,
     policy: DeduplicationPolicy,
+    gallery: u64,
 ) -> anyhow::Result<Vec<EnrolmentDecision>> {
     let (crowd, people) = (Arc::clone(crowd), people.to_vec());
     let compare = move || {
         let one = |matcher: &mut Matcher, person: usize| {
             let person = &crowd.people()[person];
             let (probe, enrolled) = (features(person.capture(n)), features(person.capture(0)));
-            policy.decide(&[(Sequence::new(0), compare_people(matcher, &probe, &enrolled))])
+            policy.decide(&[(Sequence::new(0), compare_people(matcher, &probe, &enrolled))], gallery)
         };
         people.into_par_iter().map_init(Matcher::new, one).collect()
     };

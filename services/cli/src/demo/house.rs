@@ -97,8 +97,8 @@ impl House {
 
     /// The thresholds of the running service.
     pub(crate) fn policy(&self) -> DeduplicationPolicy {
-        let DeduplicationSettings { duplicate_fmr, adjudicate_fmr } = self.settings;
-        DeduplicationPolicy { duplicate_fmr, adjudicate_fmr, ..DeduplicationPolicy::default() }
+        let DeduplicationSettings { target_fpir, certainty } = self.settings;
+        DeduplicationPolicy { target_fpir, certainty, ..DeduplicationPolicy::default() }
     }
 
     /// Stops the service, opens its folder once more and compares every table with the others. Returns how many
@@ -221,11 +221,6 @@ fn examine(data: &Path, root_key: &Path) -> anyhow::Result<u64> {
     let nonces = Box::new(move || random.random());
     let (reader, _writer) = plinth_storage::open(data, &root_key, &StoreOptions::default(), nonces)
         .context("the folder does not open again")?;
-    let token_key = reader.keys().token_key();
-    let report = plinth_storage::check(
-        &reader,
-        &|row| plinth_server::index_tokens(token_key, &row.fingers),
-        &mut |_| (),
-    )?;
+    let report = plinth_storage::check(&reader, &mut |_| ())?;
     Ok(report.problems.values().sum())
 }

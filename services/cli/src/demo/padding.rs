@@ -26,8 +26,11 @@ use super::tally::IndexLoss;
 use super::tell;
 use crate::moment;
 
-/// A false match rate below all that was ever measured: only the strongest resemblance reaches it.
+/// A rate of resembling strangers below all that was ever measured: no single finger reaches it.
 const HARDLY_EVER: f64 = 1e-12;
+
+/// So much more for a duplicate than for a human's eyes that no single finger proves one.
+const BEYOND_DOUBT: f64 = 1e9;
 
 /// The index's loss among strangers.
 pub(crate) struct PaddedLoss {
@@ -47,17 +50,17 @@ pub(crate) async fn index_loss(crowd: &Arc<Crowd>, strangers: usize) -> anyhow::
     tell(format_args!(
         "Once more, in a crowd: a second service, where {strangers} made-up fingers stand among them."
     ));
-    let filling = DeduplicationSettings { duplicate_fmr: HARDLY_EVER, adjudicate_fmr: HARDLY_EVER };
+    let filling = DeduplicationSettings { target_fpir: HARDLY_EVER, certainty: BEYOND_DOUBT };
     let house = House::found(filling, false).await?;
     let (holders, strangers) = fill(&house, crowd, strangers).await?;
-    let adjudicate_fmr = DeduplicationPolicy::default().adjudicate_fmr;
-    let house = house.restart(DeduplicationSettings { duplicate_fmr: HARDLY_EVER, adjudicate_fmr }).await?;
+    let target_fpir = DeduplicationPolicy::default().target_fpir;
+    let house = house.restart(DeduplicationSettings { target_fpir, certainty: BEYOND_DOUBT }).await?;
     tell(format_args!(
         "The second captures come again, and whoever they resemble is read from the administrators' cases."
     ));
-    let loss = probe(&house, crowd, &holders).await?;
-    let policy = house.policy();
     let gallery = holders.len() + strangers;
+    let loss = probe(&house, crowd, &holders, gallery as u64).await?;
+    let policy = house.policy();
     let problems = house.close().await?;
     ensure!(problems == 0, "{problems} rows of the second service's store disagree with other tables");
     Ok(PaddedLoss { loss, strangers, offered: policy.candidate_budget(gallery as u64) })
@@ -97,13 +100,14 @@ async fn probe(
     house: &House,
     crowd: &Arc<Crowd>,
     holders: &[(usize, IdentityNumber)],
+    gallery: u64,
 ) -> anyhow::Result<IndexLoss> {
     let mut loss = IndexLoss::default();
     let mut meter = Meter::new()?;
     let progress = progress_bar(crowd.second_captures());
     for n in 1..crowd.rounds() {
         let again = returning(crowd, holders, n);
-        let exact = against_oneself(crowd, &again, n, house.policy()).await?;
+        let exact = against_oneself(crowd, &again, n, house.policy(), gallery).await?;
         let enrolments = enrol(&house.agency, &house.trust, crowd, &again, n, &mut meter, &progress).await?;
         for (enrolment, exact) in enrolments.iter().zip(&exact) {
             if *exact == EnrolmentDecision::Unique {

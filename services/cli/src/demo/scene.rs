@@ -148,7 +148,7 @@ async fn come_again(
             tally.verified += usize::from(matches!(enrolment.outcome, Outcome::Stated(_)));
         }
         if recorded {
-            let exact = against_oneself(crowd, &again, n, house.policy()).await?;
+            let exact = against_oneself(crowd, &again, n, house.policy(), holders.len() as u64).await?;
             for (enrolment, exact) in enrolments.iter().zip(&exact) {
                 let accepted = *exact != EnrolmentDecision::Unique;
                 let missed = matches!(enrolment.outcome, Outcome::Stated(EnrolmentOutcome::Issued { .. }));

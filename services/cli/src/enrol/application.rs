@@ -62,26 +62,37 @@ struct FingerFile {
 
 /// Reads a person's file and the records that it names.
 pub(crate) fn read(file: &Path, station: &Station) -> anyhow::Result<EnrolmentDraft> {
-    let size = std::fs::metadata(file).context("cannot be read")?.len();
-    anyhow::ensure!(size <= LARGEST, "is larger than a mebibyte");
-    let text = std::fs::read(file).context("cannot be read")?;
-    let application: ApplicationFile = serde_json::from_slice(&text).context("is not an application")?;
-    let folder = file.parent().unwrap_or_else(|| Path::new("."));
-    let fingers = application
-        .fingers
-        .iter()
-        .enumerate()
-        .map(|(index, finger)| finger.read(folder).with_context(|| format!("fingers[{index}]")));
+    let application = ApplicationFile::read(file)?;
     Ok(EnrolmentDraft {
         demographics: application.demographics()?,
-        fingers: fingers.collect::<anyhow::Result<_>>()?,
+        fingers: application.samples(file)?,
         station: application.station.unwrap_or_else(|| station.station.clone()),
         operator: application.operator.unwrap_or_else(|| station.operator.clone()),
         purpose: "enrolment".to_owned(),
     })
 }
 
+/// Reads the records that a person's file names, and nothing else of the person.
+pub(crate) fn read_fingers(file: &Path) -> anyhow::Result<Vec<FingerSample>> {
+    ApplicationFile::read(file)?.samples(file)
+}
+
 impl ApplicationFile {
+    fn read(file: &Path) -> anyhow::Result<Self> {
+        let size = std::fs::metadata(file).context("cannot be read")?.len();
+        anyhow::ensure!(size <= LARGEST, "is larger than a mebibyte");
+        let text = std::fs::read(file).context("cannot be read")?;
+        serde_json::from_slice(&text).context("is not an application")
+    }
+
+    fn samples(&self, file: &Path) -> anyhow::Result<Vec<FingerSample>> {
+        let folder = file.parent().unwrap_or_else(|| Path::new("."));
+        let read = |(index, finger): (usize, &FingerFile)| {
+            finger.read(folder).with_context(|| format!("fingers[{index}]"))
+        };
+        self.fingers.iter().enumerate().map(read).collect()
+    }
+
     fn demographics(&self) -> Result<Demographics, FieldViolation> {
         let gender = Gender::from_letter(self.gender);
         Ok(Demographics {

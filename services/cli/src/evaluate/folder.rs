@@ -39,7 +39,7 @@ pub(crate) struct TemplateFinger {
 pub(crate) struct Template {
     /// Where it was read.
     pub(crate) path: PathBuf,
-    /// The exact bytes: an ISO/IEC 19794-2:2005 record, not yet looked at.
+    /// The exact bytes of a finger record, not yet looked at.
     pub(crate) record: Vec<u8>,
 }
 

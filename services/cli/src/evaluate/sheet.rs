@@ -1,149 +1,191 @@
 //! The figures of an evaluation, as a table and as JSON.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use plinth_biometrics::evaluation::{Estimate, Report};
+use plinth_biometrics::evaluation::{Estimate, LeaveOneOut, Report};
 use serde_json::{Value, json};
 
-use super::trials::{Captures, Figures};
+use super::figures::{Calibrated, Figures};
+use super::limits::Limits;
+use super::trials::Effort;
 use crate::table::Table;
 
-/// What was measured: one row a set, then all sets together.
-pub(crate) struct Sheet {
-    sets: Vec<(String, Figures)>,
-    all: Option<Figures>,
-    /// File and reason of every record without features.
-    unusable: Vec<(PathBuf, String)>,
-    records: usize,
-    others: usize,
-    extraction: Duration,
-    threads: usize,
+/// What was measured, ready to be printed.
+pub(crate) struct Sheet<'a> {
+    /// The rates.
+    pub(crate) figures: &'a Figures,
+    /// What measuring took. Nothing if the scores came from a file.
+    pub(crate) effort: Option<&'a Effort>,
 }
 
-impl Sheet {
-    /// What the row over all sets is called.
-    pub(crate) const ALL_SETS: &str = "all sets, later against first";
+/// What the row over all sets is called.
+const ALL_SETS: &str = "all sets, later against first";
 
-    /// A sheet of the sets' figures, the last ones being those of all sets together.
-    pub(crate) fn new(mut figures: Vec<(String, Figures)>, captures: &Captures, others: usize) -> Self {
-        let all = figures.pop().map(|(_, figures)| figures);
-        let unusable = captures.unusable.iter().map(|(path, reason)| (path.clone(), reason.to_string()));
-        Self {
-            sets: figures,
-            all,
-            unusable: unusable.collect(),
-            records: captures.count(),
-            others,
-            extraction: captures.extraction,
-            threads: rayon::current_num_threads(),
-        }
-    }
-
-    /// Mean of the sets' equal error rates, each by its own threshold.
-    #[expect(clippy::cast_precision_loss, reason = "a count of folders")]
-    pub(crate) fn mean_eer(&self) -> f64 {
-        self.sets.iter().map(|(_, figures)| figures.report.eer.value).sum::<f64>() / self.sets.len() as f64
-    }
-
+impl Sheet<'_> {
     /// Everything as plain numbers: rates from 0 to 1, each with its 95 % interval.
-    pub(crate) fn to_json(&self, max_eer: Option<f64>) -> Value {
-        let sets: Vec<Value> = self
-            .sets
-            .iter()
-            .map(|(name, figures)| {
-                let mut row = row(&figures.report);
-                row["name"] = json!(name);
-                row
-            })
-            .collect();
-        let unusable: Vec<Value> = self
-            .unusable
-            .iter()
-            .map(|(path, reason)| json!({ "file": path.display().to_string(), "reason": reason }))
-            .collect();
-        json!({
-            "sets": sets,
-            "mean_eer": self.mean_eer(),
-            "max_eer": max_eer,
-            "all_sets": self.all.as_ref().map(|figures| row(&figures.report)),
-            "records": self.records,
-            "unusable": unusable,
-            "other_files": self.others,
-            "threads": self.threads,
-            "extractions_per_second": per_second(self.records, self.extraction).round(),
-            "comparisons": self.comparisons(),
-            "comparisons_per_second": self.speed().round(),
-        })
-    }
-
-    fn comparisons(&self) -> usize {
-        self.figures().map(|figures| figures.comparisons).sum()
-    }
-
-    fn speed(&self) -> f64 {
-        per_second(self.comparisons(), self.figures().map(|figures| figures.elapsed).sum())
-    }
-
-    fn figures(&self) -> impl Iterator<Item = &Figures> {
-        self.sets.iter().map(|(_, figures)| figures).chain(&self.all)
+    pub(crate) fn to_json(&self, limits: &Limits) -> Value {
+        let named = |(name, report): &(String, Report)| {
+            let mut row = row(report);
+            row["name"] = json!(name);
+            row
+        };
+        let mut sheet = json!({
+            "sets": self.figures.sets.iter().map(named).collect::<Vec<_>>(),
+            "mean_eer": self.figures.mean_eer(),
+            "max_eer": limits.max_eer(),
+            "limits": limits.to_json(),
+            "all_sets": row(&self.figures.all),
+            "by_set": self.figures.by_set.iter().map(named).collect::<Vec<_>>(),
+            "left_out": self.figures.held_out.iter().map(left_out).collect::<Vec<_>>(),
+            "calibrated": self.figures.calibrated.iter().map(calibrated).collect::<Vec<_>>(),
+        });
+        if let (Some(effort), Some(object)) = (self.effort, sheet.as_object_mut()) {
+            let unusable: Vec<Value> = effort
+                .unusable
+                .iter()
+                .map(|(path, reason)| json!({ "file": path.display().to_string(), "reason": reason.to_string() }))
+                .collect();
+            object.insert("records".to_owned(), json!(effort.records));
+            object.insert("unusable".to_owned(), json!(unusable));
+            object.insert("other_files".to_owned(), json!(effort.others));
+            object.insert("threads".to_owned(), json!(effort.threads));
+            let extractions = per_second(effort.records, effort.extraction).round();
+            object.insert("extractions_per_second".to_owned(), json!(extractions));
+            object.insert("comparisons".to_owned(), json!(effort.comparisons));
+            let comparisons = per_second(effort.comparisons, effort.comparing).round();
+            object.insert("comparisons_per_second".to_owned(), json!(comparisons));
+        }
+        sheet
     }
 }
 
-impl fmt::Display for Sheet {
+impl fmt::Display for Sheet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let figures = self.figures;
         let headings = ["set", "genuine", "impostor", "EER", "FNMR at FMR 1e-2", "at 1e-3", "at zero"];
         let mut table = Table::new(&headings);
-        for (name, figures) in &self.sets {
-            table.row(cells(name, &figures.report));
+        for (name, report) in &figures.sets {
+            table.row(cells(name, report));
         }
-        if self.sets.len() > 1 {
-            let mean = format!("{:.2} %", 100.0 * self.mean_eer());
+        if figures.sets.len() > 1 {
+            let mean = format!("{:.2} %", 100.0 * figures.mean_eer());
             table.row(["mean of the sets", "", "", &mean, "", "", ""]);
         }
-        if let Some(figures) = &self.all {
-            table.row(cells(Self::ALL_SETS, &figures.report));
-        }
+        table.row(cells(ALL_SETS, &figures.all));
         writeln!(f, "{table}")?;
-        writeln!(f, "Intervals are 95 %, by bootstrap over fingers.")?;
+        if !figures.held_out.is_empty() {
+            writeln!(
+                f,
+                "Each set at the threshold that the other sets ask for:\n{}",
+                held_out_table(figures)
+            )?;
+        }
+        writeln!(f, "At the service's own thresholds, calibrated on synthetic fingers alone:")?;
+        writeln!(f, "{}", calibrated_table(figures))?;
+        write!(f, "Intervals are 95 %, by bootstrap over fingers.")?;
+        let Some(effort) = self.effort else { return Ok(()) };
         write!(
             f,
-            "{} records, {:.0} extractions/s; {} comparisons, {:.0}/s, on {} threads.",
-            self.records,
-            per_second(self.records, self.extraction),
-            self.comparisons(),
-            self.speed(),
-            self.threads,
+            "\n{} records, {:.0} extractions/s; {} comparisons, {:.0}/s, on {} threads.",
+            effort.records,
+            per_second(effort.records, effort.extraction),
+            effort.comparisons,
+            per_second(effort.comparisons, effort.comparing),
+            effort.threads,
         )?;
-        if self.others > 0 {
-            write!(f, " {} other files were left alone.", self.others)?;
+        if effort.others > 0 {
+            write!(f, " {} other files were left alone.", effort.others)?;
         }
-        for (path, reason) in &self.unusable {
+        for (path, reason) in &effort.unusable {
             write!(f, "\nmatches nothing: {}: {reason}", path.display())?;
         }
         Ok(())
     }
 }
 
+/// One row for every FMR that thresholds were chosen for; one column for every set that was left out.
+pub(crate) fn held_out_rows(figures: &Figures) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut headings = vec!["threshold for FMR".to_owned()];
+    headings.extend(figures.set_names().iter().map(|name| format!("FNMR of {name}")));
+    headings.extend(["FNMR of all".to_owned(), "FMR of all".to_owned()]);
+    let rows = figures.held_out.iter().map(|one| {
+        let mut cells = vec![fmr_name(one.fmr)];
+        cells.extend(one.groups.iter().map(|group| missed(group.genuine)));
+        cells.extend([rate(&one.fnmr), small(&one.realised_fmr)]);
+        cells
+    });
+    (headings, rows.collect())
+}
+
+/// One row for every FMR that the calibration was asked for.
+pub(crate) fn calibrated_rows(figures: &Figures) -> (Vec<String>, Vec<Vec<String>>) {
+    let headings = ["threshold for FMR", "score", "FNMR", "false matches"].map(str::to_owned).to_vec();
+    let (genuine, impostor) = (figures.all.genuine, figures.all.impostor);
+    let rows = figures.calibrated.iter().map(|one| {
+        vec![
+            fmr_name(one.fmr),
+            format!("{:.4}", one.threshold),
+            missed((genuine, one.caught)),
+            format!("{} of {impostor}, expected {:.1}", one.false_matches, one.fmr * real(impostor)),
+        ]
+    });
+    (headings, rows.collect())
+}
+
+fn held_out_table(figures: &Figures) -> Table {
+    table(held_out_rows(figures))
+}
+
+fn calibrated_table(figures: &Figures) -> Table {
+    table(calibrated_rows(figures))
+}
+
+fn table((headings, rows): (Vec<String>, Vec<Vec<String>>)) -> Table {
+    let mut table = Table::new(&headings.iter().map(String::as_str).collect::<Vec<_>>());
+    rows.into_iter().for_each(|row| table.row(row));
+    table
+}
+
 fn row(report: &Report) -> Value {
-    let rate =
-        |estimate: &Estimate| json!({ "value": estimate.value, "low": estimate.low, "high": estimate.high });
     json!({
         "genuine": report.genuine,
         "impostor": report.impostor,
-        "eer": rate(&report.eer),
-        "fnmr_at_fmr_1e-2": rate(&report.fnmr_at_fmr_100),
-        "fnmr_at_fmr_1e-3": rate(&report.fnmr_at_fmr_1000),
-        "fnmr_at_zero_fmr": rate(&report.fnmr_at_zero_fmr),
+        "eer": interval(&report.eer),
+        "fnmr_at_fmr_1e-2": interval(&report.fnmr_at_fmr_100),
+        "fnmr_at_fmr_1e-3": interval(&report.fnmr_at_fmr_1000),
+        "fnmr_at_zero_fmr": interval(&report.fnmr_at_zero_fmr),
     })
 }
 
-fn cells(name: &str, report: &Report) -> [String; 7] {
-    let rate = |estimate: &Estimate| {
-        let Estimate { value, low, high } = estimate;
-        format!("{:.2} % ({:.1} to {:.1})", 100.0 * value, 100.0 * low, 100.0 * high)
-    };
+fn left_out(one: &LeaveOneOut) -> Value {
+    let groups: Vec<Value> = one
+        .groups
+        .iter()
+        .map(|group| {
+            json!({
+                "threshold": group.threshold,
+                "genuine": group.genuine.0,
+                "caught": group.genuine.1,
+                "impostor": group.impostor.0,
+                "false_matches": group.impostor.1,
+            })
+        })
+        .collect();
+    json!({ "fmr": one.fmr, "sets": groups, "fnmr": interval(&one.fnmr), "realised_fmr": interval(&one.realised_fmr) })
+}
+
+fn calibrated(one: &Calibrated) -> Value {
+    json!({ "fmr": one.fmr, "threshold": one.threshold, "caught": one.caught, "false_matches": one.false_matches })
+}
+
+/// A figure and its interval as numbers.
+pub(crate) fn interval(estimate: &Estimate) -> Value {
+    json!({ "value": estimate.value, "low": estimate.low, "high": estimate.high })
+}
+
+/// The cells of one row of error rates.
+pub(crate) fn cells(name: &str, report: &Report) -> [String; 7] {
     [
         name.to_owned(),
         report.genuine.to_string(),
@@ -155,7 +197,33 @@ fn cells(name: &str, report: &Report) -> [String; 7] {
     ]
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate for the eye")]
+/// A rate with its interval, in per cent.
+pub(crate) fn rate(estimate: &Estimate) -> String {
+    let Estimate { value, low, high } = estimate;
+    format!("{:.2} % ({:.1} to {:.1})", 100.0 * value, 100.0 * low, 100.0 * high)
+}
+
+/// A very small rate with its interval.
+fn small(estimate: &Estimate) -> String {
+    let Estimate { value, low, high } = estimate;
+    format!("{value:.1e} ({low:.1e} to {high:.1e})")
+}
+
+fn missed((all, caught): (usize, usize)) -> String {
+    let missed = all.saturating_sub(caught);
+    format!("{:.2} % ({missed} of {all})", 100.0 * real(missed) / real(all.max(1)))
+}
+
+/// What a bound on the FMR is called.
+fn fmr_name(fmr: f64) -> String {
+    if fmr == 0.0 { "zero".to_owned() } else { format!("{fmr:.0e}") }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of comparisons, for the eye")]
+fn real(count: usize) -> f64 {
+    count as f64
+}
+
 fn per_second(count: usize, elapsed: Duration) -> f64 {
-    count as f64 / elapsed.as_secs_f64().max(1e-9)
+    real(count) / elapsed.as_secs_f64().max(1e-9)
 }

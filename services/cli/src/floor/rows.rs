@@ -20,7 +20,7 @@ use plinth_identity::statement::{
 use plinth_identity::time::Timestamp;
 use plinth_proto::convert::authentication::encode_authentication_statement;
 use plinth_proto::convert::enrolment::encode_enrolment_statement;
-use plinth_storage::{EnrolmentEntry, NonceUse, Reader, Staged, StatementKind, StoredAnswer, Token};
+use plinth_storage::{EnrolmentEntry, NonceUse, Reader, Staged, StatementKind, StoredAnswer};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use serde::Serialize;
@@ -65,14 +65,12 @@ struct Person {
     demographics: Demographics,
     samples: Vec<FingerSample>,
     features: FeatureRow,
-    /// How many index entries a person of ten fingers has.
-    tokens: usize,
 }
 
 impl Rows {
     pub(crate) fn new(decision: Decision, reader: &Reader, random: StdRng) -> anyhow::Result<Self> {
         let party = PartyId::parse("north")?;
-        let person = Person::new(reader)?;
+        let person = Person::new()?;
         Ok(Self { decision, deployment: reader.deployment(), party, person, random, statement_bytes: 0 })
     }
 
@@ -81,11 +79,12 @@ impl Rows {
         self.statement_bytes
     }
 
-    /// Rows and index entries that one decision adds; the head row, which every commit rewrites, is not counted.
+    /// Rows that one decision adds; the head row, which every commit rewrites, is not counted, nor is the index, which is
+    /// written in the background.
     pub(crate) fn keys(&self) -> usize {
         match self.decision {
             Decision::Authentication => 9,
-            Decision::Enrolment => 12 + self.person.tokens,
+            Decision::Enrolment => 12,
         }
     }
 
@@ -131,8 +130,9 @@ impl Rows {
             outcome: EnrolmentOutcome::Issued { number },
             fingers: 10,
             searched: sequence.get(),
-            duplicate_fmr: 1e-4,
-            adjudicate_fmr: 1e-3,
+            duplicate_fmr: 1e-6,
+            adjudicate_fmr: 1e-4,
+            target_fpir: 0.01,
             header: header.clone(),
         });
         let record = IdentityRecord {
@@ -148,8 +148,7 @@ impl Rows {
         };
         staged.put_identity(&number, &record);
         let originals = GalleryEntry { sequence, fingers: self.person.samples.clone() };
-        let tokens = self.tokens();
-        staged.put_gallery(sequence, &originals, &self.person.features, &tokens);
+        staged.put_gallery(sequence, &originals, &self.person.features);
         staged.put_holder(sequence, &Holder::Number(number));
         staged.put_enrolment(&self.party, position, &EnrolmentEntry { request_id, at });
         // Those of the agency, the station and the operator.
@@ -212,26 +211,15 @@ impl Rows {
             log_salt: self.random.random(),
         }
     }
-
-    /// As many tokens as a person has, each in a bucket of its own, as those of different people are.
-    fn tokens(&mut self) -> Vec<Token> {
-        let random = &mut self.random;
-        let mut tokens: Vec<Token> = (0..self.person.tokens)
-            .map(|_| Token { bucket: random.random(), mask: random.random() })
-            .collect();
-        tokens.sort_unstable();
-        tokens
-    }
 }
 
 impl Person {
-    fn new(reader: &Reader) -> anyhow::Result<Self> {
+    fn new() -> anyhow::Result<Self> {
         let (seed, index) = PERSON;
         let synthetic = SyntheticPerson::new(seed, index);
         let sample = |position| FingerSample { position, record: synthetic.capture(position, 0).encode() };
         let fingers = Fingers::new(FingerPosition::ALL.into_iter().map(sample).collect())?;
         let features = FeatureRow::new(fingers.features()?);
-        let tokens = plinth_server::index_tokens(reader.keys().token_key(), &features.fingers).len();
         let demographics = Demographics {
             name: Name::parse(synthetic.name())?,
             date_of_birth: DateOfBirth::parse("1985-12-10")?,
@@ -240,6 +228,6 @@ impl Person {
             email: None,
             address: None,
         };
-        Ok(Self { demographics, samples: fingers.samples().to_vec(), features, tokens })
+        Ok(Self { demographics, samples: fingers.samples().to_vec(), features })
     }
 }

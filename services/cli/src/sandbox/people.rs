@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, anyhow, ensure};
 use plinth_biometrics::FingerPosition;
-use plinth_biometrics::calibration::{compare_people, llr_at_fmr};
+use plinth_biometrics::calibration::compare_people;
 use plinth_biometrics::cylinder::FingerFeatures;
 use plinth_biometrics::matcher::Matcher;
 use plinth_biometrics::synthetic::SyntheticPerson;
@@ -222,13 +222,13 @@ impl Person {
         body: &SyntheticPerson,
         position: FingerPosition,
     ) -> anyhow::Result<FingerSample> {
-        let needed = llr_at_fmr(AuthenticationPolicy::default().fmr);
+        let fmr = AuthenticationPolicy::default().fmr;
         let enrolled = features(&touch(body, position, 0))?;
         for capture in 1..=TOUCHES {
             let again = touch(body, position, capture);
             // A touch too poor to be used at all is no second capture either.
             let Ok(probe) = features(&again) else { continue };
-            if compare_people(&mut Matcher::new(), &probe, &enrolled).llr >= needed {
+            if compare_people(&mut Matcher::new(), &probe, &enrolled).reaches(fmr) {
                 return Ok(again);
             }
         }
@@ -334,12 +334,12 @@ mod tests {
     fn nobody_is_taken_for_anybody_else() {
         let all = |person: &Person| Fingers::new(person.enrolled().unwrap()).unwrap().features().unwrap();
         let galleries: Vec<_> = PEOPLE.iter().map(all).collect();
-        let needed = llr_at_fmr(AuthenticationPolicy::default().fmr);
+        let fmr = AuthenticationPolicy::default().fmr;
         for (index, person) in PEOPLE.iter().enumerate() {
             for sample in person.second_captures().unwrap() {
                 let probe = features(&sample).unwrap();
                 for (other, gallery) in galleries.iter().enumerate() {
-                    let alike = compare_people(&mut Matcher::new(), &probe, gallery).llr >= needed;
+                    let alike = compare_people(&mut Matcher::new(), &probe, gallery).reaches(fmr);
                     assert_eq!(alike, other == index, "{} as {other}", person.id);
                 }
             }

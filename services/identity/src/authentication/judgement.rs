@@ -1,6 +1,6 @@
 //! Comparing what was presented with a person.
 
-use plinth_biometrics::calibration::{compare_people, llr_at_fmr};
+use plinth_biometrics::calibration::{PersonScore, compare_people};
 use plinth_biometrics::cylinder::FingerFeatures;
 use plinth_biometrics::matcher::Matcher;
 
@@ -95,6 +95,9 @@ impl Findings {
 ///
 /// Nothing is left out because something else has failed already. A code of an authenticator is compared with
 /// a fixed secret if the person has none, and then never fits, since that secret is public.
+///
+/// The score that the finding about fingers rests on comes with it, for statistics: it must reach nobody who presents
+/// fingers.
 #[must_use]
 pub fn judge(
     evidence: &Evidence,
@@ -103,18 +106,18 @@ pub fn judge(
     present: bool,
     policy: &AuthenticationPolicy,
     now: Timestamp,
-) -> Findings {
+) -> (Findings, PersonScore) {
     let record = &subject.record;
     let claim = evidence.claim.matches(&record.demographics, now);
     let score = compare_people(&mut Matcher::new(), features, &subject.fingers);
-    let reached = score.llr >= llr_at_fmr(policy.fmr);
+    let reached = score.reaches(policy.fmr);
     let fingers = match (evidence.fingers.is_some(), score.fingers) {
         (false, _) => FingerFinding::NotSent,
         (true, 0) => FingerFinding::NoneRecorded,
         (true, _) if reached => FingerFinding::Match,
         (true, _) => FingerFinding::Mismatch,
     };
-    Findings {
+    let findings = Findings {
         present,
         virtual_refusal: None,
         number_use: true,
@@ -125,7 +128,8 @@ pub fn judge(
         fingers,
         child: record.demographics.age_at(now) < YOUNGEST,
         totp: totp_step(evidence.code.as_ref(), record.totp.as_ref(), now).filter(|_| present),
-    }
+    };
+    (findings, score)
 }
 
 /// The step whose code was given, if the person has an authenticator.
@@ -190,7 +194,7 @@ mod tests {
 
     fn judged(evidence: &Evidence, subject: &Subject, present: bool) -> Findings {
         let features = evidence.fingers.as_ref().map_or_else(Vec::new, |fingers| fingers.features().unwrap());
-        judge(evidence, &features, subject, present, &AuthenticationPolicy::default(), NOW)
+        judge(evidence, &features, subject, present, &AuthenticationPolicy::default(), NOW).0
     }
 
     #[test]
@@ -298,7 +302,7 @@ mod tests {
         let sent = evidence(claim, None, None);
         assert!(!judged(&sent, &subject(None, None), true).attributes);
         let later = Timestamp::parse("2030-12-10T00:00:00Z").unwrap();
-        let found = judge(&sent, &[], &subject(None, None), true, &AuthenticationPolicy::default(), later);
+        let found = judge(&sent, &[], &subject(None, None), true, &AuthenticationPolicy::default(), later).0;
         assert!(found.attributes);
     }
 }

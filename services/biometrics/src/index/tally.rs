@@ -1,0 +1,236 @@
+//! Weighs what a probe's look-ups find, and ranks people by it.
+
+use std::fmt;
+
+use super::probe::{Fingers, Lookup, Probe, Swap};
+use super::{POSITIONS, is_common};
+use crate::record::FingerPosition;
+
+/// A person worth comparing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Candidate {
+    /// Offset of the person, as cast.
+    pub person: u32,
+    /// How strongly the index speaks for the person: about four times the natural logarithm of the odds. Comparable
+    /// within one tally only, among candidates of one hypothesis about the positions.
+    pub votes: u32,
+    /// The finger of the probe (its index there) that speaks loudest.
+    pub probe_finger: u8,
+    /// The position code of the finger that it met.
+    pub gallery_finger: u8,
+}
+
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Candidate({} votes)", self.votes)
+    }
+}
+
+/// Bits of a position code beside a person.
+const CODE_BITS: u32 = 4;
+const CODES: usize = 1 << CODE_BITS;
+/// People that a tally can tell apart: 268 million.
+pub const MAX_PEOPLE: u32 = 1 << (u32::BITS - CODE_BITS);
+/// People whom nobody met are added before a share is taken of them, so that a bucket of a small gallery does not pass
+/// for a common one.
+const IMAGINED: f64 = 2_000.0;
+
+/// What may be true of the declared positions: they are right; hands were taken for each other, in one of two ways;
+/// nothing is known.
+const HYPOTHESES: usize = 4;
+const DECLARED: usize = 0;
+const ANY: usize = HYPOTHESES - 1;
+/// Whose turn it is to name a candidate, over and over.
+const TURNS: [usize; 16] = [0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 3];
+
+/// Counts the meetings of one probe with people numbered from 0, at most [`MAX_PEOPLE`].
+///
+/// A meeting counts for the logarithm of how rare it is: of how few people stand in the bucket with that finger. Most
+/// buckets that a stranger shares with the probe are those that many share.
+pub struct Tally<'p> {
+    probe: &'p Probe,
+    people: u32,
+    /// A person (28 bits) and the position code of a finger (4), in the order of the casts.
+    meetings: Vec<u32>,
+    /// The look-ups of the meetings: index, and the first meeting.
+    runs: Vec<(usize, usize)>,
+}
+
+impl<'p> Tally<'p> {
+    /// An empty tally over `people` people.
+    #[must_use]
+    pub fn new(probe: &'p Probe, people: u32) -> Self {
+        Self { probe, people: people.min(MAX_PEOPLE), meetings: Vec::new(), runs: Vec::new() }
+    }
+
+    /// Counts that a finger (position code) of `person` is in the bucket of the look-up of that index. What names no
+    /// look-up or person, or a finger that is not looked for there, is not counted. Each finger of a person is to be cast
+    /// once a look-up. Four bytes of memory each.
+    #[inline]
+    pub fn cast(&mut self, lookup: usize, finger: u8, person: u32) {
+        if self.runs.last().is_none_or(|run| run.0 != lookup) {
+            self.runs.push((lookup, self.meetings.len()));
+        }
+        let wanted = self.probe.lookups().get(lookup).is_some_and(|lookup| lookup.fingers.has(finger));
+        if wanted && person < self.people {
+            self.meetings.push(person << CODE_BITS | u32::from(finger));
+        }
+    }
+
+    /// The `most` people for whom the index speaks most, best first; of equals, the lower offset first. Some places are
+    /// taken by those who come first if hands were taken for each other, or whatever the positions, as far as they are not
+    /// candidates already.
+    #[must_use]
+    pub fn ranking(self, most: usize) -> Vec<Candidate> {
+        let weights = self.weights();
+        let scores = self.scores(&weights);
+        let best = scores.each_ref().map(|scores| best(scores, most));
+        let mut queues = best.each_ref().map(|best| best.iter());
+        let mut taken = vec![false; self.people as usize];
+        let mut chosen: Vec<(u32, u32)> = Vec::new();
+        for turn in TURNS.into_iter().cycle() {
+            let free = |(_, person): &&(u16, u32)| !std::mem::replace(&mut taken[*person as usize], true);
+            match queues[turn].find(free) {
+                Some((votes, person)) => chosen.push((*person, u32::from(*votes))),
+                None if queues.iter().all(|queue| queue.len() == 0) => break,
+                None => {}
+            }
+            if chosen.len() >= most {
+                break;
+            }
+        }
+        chosen.truncate(most);
+        self.loudest(&weights, &chosen)
+    }
+
+    /// Look-ups and their meetings, by runs.
+    fn runs(&self) -> impl Iterator<Item = (usize, Lookup, &[u32])> {
+        let ends = self.runs.iter().skip(1).map(|run| run.1).chain([self.meetings.len()]);
+        let lookup = |index: usize| self.probe.lookups().get(index).copied();
+        self.runs
+            .iter()
+            .zip(ends)
+            .filter_map(move |(run, end)| Some((run.0, lookup(run.0)?, &self.meetings[run.1..end])))
+    }
+
+    /// What a meeting counts, by look-up and position code.
+    fn weights(&self) -> Vec<[u8; CODES]> {
+        let mut counts = vec![[0u32; CODES]; self.probe.lookups().len()];
+        for (index, _, meetings) in self.runs() {
+            for meeting in meetings {
+                counts[index][code(*meeting)] += 1;
+            }
+        }
+        counts.iter().map(|counts| counts.map(|count| weight(count, self.people))).collect()
+    }
+
+    /// What speaks for each person under each hypothesis.
+    fn scores(&self, weights: &[[u8; CODES]]) -> [Vec<u16>; HYPOTHESES] {
+        let mut scores: [Vec<u16>; HYPOTHESES] = std::array::from_fn(|_| vec![0; self.people as usize]);
+        let expected: Vec<_> = self.probe.positions().iter().map(|position| expected(*position)).collect();
+        for (index, lookup, meetings) in self.runs() {
+            let Some(expected) = expected.get(usize::from(lookup.finger)) else { continue };
+            let everywhere = lookup.fingers == Fingers::ALL;
+            for meeting in meetings {
+                let (person, code) = ((meeting >> CODE_BITS) as usize, code(*meeting));
+                let weight = u16::from(weights[index][code]);
+                if weight == 0 {
+                    continue;
+                }
+                for (hypothesis, expected) in expected.iter().enumerate() {
+                    if expected >> code & 1 == 1 {
+                        scores[hypothesis][person] = scores[hypothesis][person].saturating_add(weight);
+                    }
+                }
+                if everywhere {
+                    scores[ANY][person] = scores[ANY][person].saturating_add(weight);
+                }
+            }
+        }
+        scores
+    }
+
+    /// Finds the loudest finger of the probe for each of the chosen people (offset and votes).
+    fn loudest(&self, weights: &[[u8; CODES]], chosen: &[(u32, u32)]) -> Vec<Candidate> {
+        let mut place = vec![u32::MAX; if chosen.is_empty() { 0 } else { self.people as usize }];
+        for (rank, (person, _)) in (0..).zip(chosen) {
+            place[*person as usize] = rank;
+        }
+        let codes = POSITIONS as usize;
+        let width = self.probe.positions().len() * codes;
+        let mut said = vec![0u32; chosen.len() * width];
+        for (index, lookup, meetings) in self.runs() {
+            for meeting in meetings {
+                let rank = place.get((meeting >> CODE_BITS) as usize).copied().unwrap_or(u32::MAX);
+                if rank != u32::MAX {
+                    let at = usize::from(lookup.finger) * codes + code(*meeting);
+                    said[rank as usize * width + at] += u32::from(weights[index][code(*meeting)]);
+                }
+            }
+        }
+        let candidates = chosen.iter().zip(said.chunks_exact(width.max(1)));
+        candidates
+            .map(|(&(person, votes), said)| {
+                // Of equals the first: `max_by_key` would take the last.
+                let loudest = said.iter().enumerate().rev().max_by_key(|(_, said)| **said);
+                let at = loudest.map_or(0, |(at, _)| at);
+                Candidate {
+                    person,
+                    votes,
+                    probe_finger: u8::try_from(at / codes).unwrap_or(u8::MAX),
+                    gallery_finger: u8::try_from(at % codes).unwrap_or(u8::MAX),
+                }
+            })
+            .collect()
+    }
+}
+
+/// The position code of a meeting.
+#[inline]
+fn code(meeting: u32) -> usize {
+    (meeting & ((1 << CODE_BITS) - 1)) as usize
+}
+
+/// The position codes, as bits, that a probe finger's mate has under each hypothesis but the last.
+fn expected(position: FingerPosition) -> [u16; ANY] {
+    let mut expected = [0; ANY];
+    expected[DECLARED] = match position {
+        FingerPosition::Unknown => u16::MAX,
+        known => 1 << known.code() | 1,
+    };
+    for (expected, swap) in expected[DECLARED + 1..].iter_mut().zip(Swap::ALL) {
+        *expected = swap.of(position).map_or(0, |other| 1 << other.code());
+    }
+    expected
+}
+
+/// Four times the natural logarithm of how rare a meeting is, less what a mate's meeting is not likelier than.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 80")]
+fn weight(count: u32, people: u32) -> u8 {
+    if count == 0 || is_common(count, people) {
+        return 0;
+    }
+    let rarity = ((f64::from(people) + IMAGINED) / (f64::from(count) + 0.5)).ln();
+    (4.0 * (rarity - 2.0)).max(0.0).round() as u8
+}
+
+/// The people of the `most` highest scores above 0, and their scores: highest first, of equals the lower offset first.
+fn best(scores: &[u16], most: usize) -> Vec<(u16, u32)> {
+    let mut counts = vec![0usize; usize::from(u16::MAX) + 1];
+    for score in scores {
+        counts[usize::from(*score)] += 1;
+    }
+    let (mut least, mut reached) = (counts.len() - 1, *counts.last().unwrap_or(&0));
+    while least > 1 && reached < most {
+        least -= 1;
+        reached += counts[least];
+    }
+    let people = scores.iter().copied().zip(0..);
+    let mut best: Vec<(u16, u32)> = people.filter(|(score, _)| usize::from(*score) >= least).collect();
+    best.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    best.truncate(most);
+    best
+}
+
+#[cfg(test)]
+mod tests;

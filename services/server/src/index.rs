@@ -1,0 +1,278 @@
+//! The 1:N index as searches see it: sealed segments, and the newest people in memory.
+//!
+//! The truth is the feature row of each person; everything here is derived from those rows and can be made again. Each
+//! person of the gallery is in exactly one place: in a segment, among the newest people, or, while a segment is built of
+//! those, in their frozen copy. Whoever is found may have left the gallery since: their feature row is gone then, and that
+//! decides.
+
+mod build;
+mod indexer;
+mod segment;
+mod young;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use plinth_biometrics::cylinder::FingerFeatures;
+use plinth_biometrics::index::{Candidate, INDEX_VERSION, Posting, Probe, Tally, TokenKey, postings};
+use plinth_identity::id::Sequence;
+use plinth_storage::{IndexManifest, IndexView, Reader, StoreError};
+
+pub(crate) use indexer::{Arrival, Foreman, Indexer};
+use segment::{BlockCache, Bytes};
+use young::Young;
+
+/// The index of an open store.
+pub(crate) struct Index {
+    reader: Reader,
+    cache: BlockCache,
+    /// Locked before `settled` by whoever needs both.
+    young: RwLock<Newest>,
+    settled: RwLock<Arc<Settled>>,
+}
+
+/// The newest people, and the key under which their fingers are hashed.
+struct Newest {
+    generation: Arc<Generation>,
+    young: Young,
+}
+
+/// What tells one index from the next: another version of the hashing, or another key.
+pub(crate) struct Generation {
+    key: TokenKey,
+}
+
+/// Everyone but the newest people.
+pub(crate) struct Settled {
+    generation: Arc<Generation>,
+    pub(crate) manifest: IndexManifest,
+    /// Where the manifest's segments are read; nothing while there are none.
+    view: Option<Arc<IndexView>>,
+    frozen: Option<Arc<Young>>,
+}
+
+/// What a look into the index gives.
+pub(crate) struct Found {
+    /// Everyone enrolled before this sequence number was within reach.
+    pub(crate) before: Sequence,
+    /// The likeliest people first.
+    pub(crate) candidates: Vec<(Sequence, Candidate)>,
+}
+
+impl Index {
+    /// Opens the index that the manifest describes, and reads the newest people from their feature rows, on all cores.
+    pub(crate) fn open(reader: &Reader, cache_bytes: u64) -> Result<Self, StoreError> {
+        let expected = usize::try_from(cache_bytes / 4_096).unwrap_or(usize::MAX);
+        let cache = BlockCache::with_weighter(expected, cache_bytes, Bytes);
+        let view = reader.index()?.map(Arc::new);
+        let manifest = view.as_ref().map_or_else(first_manifest, |view| view.manifest().clone());
+        let generation = Arc::new(Generation::of(reader, &manifest));
+        let mut young = Young::new(end(&manifest));
+        read_in(reader, &generation, &mut young, reader.head().next_sequence)?;
+        let settled = Settled { generation: Arc::clone(&generation), manifest, view, frozen: None };
+        Ok(Self {
+            reader: reader.clone(),
+            cache,
+            young: RwLock::new(Newest { generation, young }),
+            settled: RwLock::new(Arc::new(settled)),
+        })
+    }
+
+    /// The people who are likeliest to be the probe's, at most `most`.
+    pub(crate) fn find(&self, fingers: &[FingerFeatures], most: usize) -> Result<Found, StoreError> {
+        let generation = Arc::clone(&self.settled().generation);
+        let probe = Probe::new(&generation.key, fingers);
+        let newest = self.young.read().unwrap_or_else(PoisonError::into_inner);
+        let settled = self.settled();
+        if !Arc::ptr_eq(&settled.generation, &generation) {
+            drop(newest);
+            // The index has been renewed in the meantime: once more, under the new key.
+            return self.find(fingers, most);
+        }
+        let before = newest.young.until();
+        let mut tally = Tally::new(&probe, offset(before));
+        cast_young(&newest.young, &probe, &mut tally);
+        drop(newest);
+        if let Some(frozen) = &settled.frozen {
+            cast_young(frozen, &probe, &mut tally);
+        }
+        if let Some(view) = &settled.view {
+            for segment in &settled.manifest.segments {
+                segment::cast(view, segment, &self.cache, probe.lookups(), &mut tally)?;
+            }
+        }
+        let sequence = |candidate: &Candidate| Sequence::new(u64::from(candidate.person).saturating_add(1));
+        let ranking = tally.ranking(most);
+        let candidates = ranking.into_iter().map(|candidate| (sequence(&candidate), candidate)).collect();
+        Ok(Found { before, candidates })
+    }
+
+    /// The postings of a person under the key that is in use now.
+    pub(crate) fn hash(&self, fingers: &[FingerFeatures]) -> Hashed {
+        let generation = Arc::clone(&self.settled().generation);
+        let postings = postings(&generation.key, fingers);
+        Hashed { generation, postings }
+    }
+
+    /// Takes in people who have just been committed, in the order of their sequence numbers.
+    pub(crate) fn arrive(&self, people: Vec<Arrival>) {
+        for Arrival { sequence, fingers, hashed } in people {
+            let hashed = hashed.unwrap_or_else(|| self.hash(&fingers));
+            let mut newest = self.young.write().unwrap_or_else(PoisonError::into_inner);
+            if newest.young.until() > sequence {
+                // Read in from the store already, by whoever renewed the index.
+                continue;
+            }
+            while newest.young.until() < sequence && !newest.young.is_full() {
+                newest.young.skip();
+            }
+            if Arc::ptr_eq(&newest.generation, &hashed.generation) {
+                newest.young.push(&hashed.postings);
+            } else {
+                let again = postings(&newest.generation.key, &fingers);
+                newest.young.push(&again);
+            }
+        }
+    }
+
+    /// How many people are in memory only, not counting those of whom a segment is being built.
+    pub(crate) fn newest(&self) -> u32 {
+        self.young.read().unwrap_or_else(PoisonError::into_inner).young.people()
+    }
+
+    /// What an index after this one is known by, before anything of it is built.
+    pub(crate) fn next_generation(&self) -> IndexManifest {
+        let settled = self.settled();
+        let (epoch, next_segment) = (settled.manifest.epoch.saturating_add(1), settled.manifest.next_segment);
+        IndexManifest { version: VERSION, epoch, next_segment, segments: Vec::new() }
+    }
+
+    pub(crate) fn settled(&self) -> Arc<Settled> {
+        Arc::clone(&self.settled.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Sets the newest people aside, to build a segment of them; searches go on finding them.
+    fn freeze(&self) -> Arc<Young> {
+        let mut newest = self.young.write().unwrap_or_else(PoisonError::into_inner);
+        let mut settled = self.settled.write().unwrap_or_else(PoisonError::into_inner);
+        let until = newest.young.until();
+        let frozen = Arc::new(std::mem::replace(&mut newest.young, Young::new(until)));
+        let Settled { generation, manifest, view, .. } = settled.as_ref();
+        *settled = Arc::new(Settled {
+            generation: Arc::clone(generation),
+            manifest: manifest.clone(),
+            view: view.clone(),
+            frozen: Some(Arc::clone(&frozen)),
+        });
+        frozen
+    }
+
+    /// Puts the manifest that has just been committed into effect, which holds whoever was frozen.
+    fn adopt(&self) -> Result<(), StoreError> {
+        let view = self.reader.index()?.map(Arc::new);
+        let manifest = view.as_ref().map_or_else(first_manifest, |view| view.manifest().clone());
+        let mut settled = self.settled.write().unwrap_or_else(PoisonError::into_inner);
+        let generation = Arc::clone(&settled.generation);
+        *settled = Arc::new(Settled { generation, manifest, view, frozen: None });
+        Ok(())
+    }
+
+    /// Puts the index of another generation into effect, whose manifest has just been committed: its segments, and whoever
+    /// comes after them hashed anew. Everyone who was within reach is when it returns, and all the time before.
+    fn renew(&self) -> Result<(), StoreError> {
+        let view = self.reader.index()?.map(Arc::new);
+        let manifest = view.as_ref().map_or_else(first_manifest, |view| view.manifest().clone());
+        let generation = Arc::new(Generation::of(&self.reader, &manifest));
+        let mut young = Young::new(end(&manifest));
+        // Most of them before anybody has to wait.
+        read_in(&self.reader, &generation, &mut young, self.reader.head().next_sequence)?;
+        let mut newest = self.young.write().unwrap_or_else(PoisonError::into_inner);
+        read_in(&self.reader, &generation, &mut young, newest.young.until())?;
+        let mut settled = self.settled.write().unwrap_or_else(PoisonError::into_inner);
+        *settled = Arc::new(Settled { generation: Arc::clone(&generation), manifest, view, frozen: None });
+        *newest = Newest { generation, young };
+        Ok(())
+    }
+}
+
+/// The postings of a person, and under which key they were made.
+pub(crate) struct Hashed {
+    generation: Arc<Generation>,
+    postings: Vec<Posting>,
+}
+
+impl Generation {
+    pub(crate) fn of(reader: &Reader, manifest: &IndexManifest) -> Self {
+        Self { key: reader.keys().index_key(manifest.epoch) }
+    }
+}
+
+/// Reads people from their feature rows up to `until`, hashing on all cores.
+pub(crate) fn read_in(
+    reader: &Reader,
+    generation: &Generation,
+    young: &mut Young,
+    until: Sequence,
+) -> Result<(), StoreError> {
+    const AT_ONCE: usize = 256;
+    while young.until() < until && !young.is_full() {
+        let rows = reader.gallery_since(young.until(), AT_ONCE)?;
+        if rows.is_empty() {
+            while young.until() < until && !young.is_full() {
+                young.skip();
+            }
+            return Ok(());
+        }
+        let hashed: Vec<Mutex<Vec<Posting>>> = rows.iter().map(|_| Mutex::default()).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            loop {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                let (Some((_, row)), Some(slot)) = (rows.get(place), hashed.get(place)) else { break };
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) =
+                    postings(&generation.key, &row.fingers);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..std::thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        for ((sequence, _), postings) in rows.iter().zip(hashed) {
+            if *sequence >= until {
+                return Ok(());
+            }
+            while young.until() < *sequence && !young.is_full() {
+                young.skip();
+            }
+            young.push(&postings.into_inner().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+    Ok(())
+}
+
+fn cast_young(young: &Young, probe: &Probe, tally: &mut Tally<'_>) {
+    let before = offset(young.from());
+    for (place, lookup) in probe.lookups().iter().enumerate() {
+        young.visit(lookup.bucket, |finger, person| tally.cast(place, finger, before.saturating_add(person)));
+    }
+}
+
+/// The place of a person among all who ever entered the gallery: sequence numbers begin at 1.
+fn offset(sequence: Sequence) -> u32 {
+    u32::try_from(sequence.get().saturating_sub(1)).unwrap_or(u32::MAX)
+}
+
+/// The manifest of a store without segments.
+fn first_manifest() -> IndexManifest {
+    IndexManifest { version: VERSION, epoch: 1, next_segment: 1, segments: Vec::new() }
+}
+
+/// The first person who is in no segment.
+fn end(manifest: &IndexManifest) -> Sequence {
+    manifest.until().max(Sequence::new(1))
+}
+
+/// The version that this program's own indexes have.
+pub(crate) const VERSION: u16 = INDEX_VERSION;
