@@ -3,7 +3,7 @@
 //! A country that moves to this service has millions of people on file already. Each of them is decided by the committer
 //! like an enrolment (identity, gallery, answer and log leaf in one commit, a signed statement for each), but nobody is
 //! searched for on the way: the statement says that 0 people were searched, and the import's row says who has not been
-//! compared yet. The [`sweep`](crate::sweep) catches up while the service works.
+//! compared yet. A sweep catches up while the service works.
 //!
 //! A record is one request of the agency that signed the register, under an id derived from the register and its place in
 //! it. So a load that was interrupted goes on where it stopped, and whatever was loaded twice is decided once.

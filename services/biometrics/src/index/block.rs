@@ -3,13 +3,13 @@
 //! Entries are ordered by (bucket, finger, person), which makes them ascending whole numbers: *slot* x people + person,
 //! where the slot is bucket x [`POSITIONS`] + finger. What is stored is the gap to the entry before, less one, in Rice
 //! code (Golomb, "Run-length encodings", *IEEE Trans. Information Theory* 12(3), 1966; Rice, *JPL* 79-22, 1979). The
-//! slots are cut into [`GROUPS`] equal ranges, each with a parameter of its own, so that one bucket is read without
+//! slots are cut into 16 equal ranges, each with a parameter of its own, so that one bucket is read without
 //! unpacking the others.
 //!
 //! Layout: format (u8, [`FORMAT`]), bucket bits (u8), people (u32, big-endian), then the length of each group in bytes
 //! (LEB128), then the groups. A group without entries has no bytes. Any other begins with the Rice parameter k (6 bits)
 //! and the number of its entries less one (a 5-bit length, then that many bits), then come the gaps, the bits of a byte
-//! from the top: the quotient by 2^k in unary (ones, ended by a zero) and the remainder in k bits. [`ESCAPE`] ones
+//! from the top: the quotient by 2^k in unary (ones, ended by a zero) and the remainder in k bits. 20 ones
 //! instead announce the gap itself, in as many bits as the largest number of the group has. The rest of the last byte
 //! is zero.
 
