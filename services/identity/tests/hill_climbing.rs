@@ -315,7 +315,7 @@ fn within_the_budgets_a_climber_gets_no_further_than_strangers_do() {
     println!("best of all: {:.4} on average, blind strangers {:.4}", mean(&climbers), mean(&blind));
     println!("{} of {CAMPAIGNS} had something to climb from, and gained {:.4}", gains.len(), mean(&gains));
     println!("{} reached the goal, {} of blind strangers", reached(&climbers), reached(&blind));
-    assert!(gains.len() > 4, "only {} found a beginning", gains.len());
+    assert!(gains.len() > 30, "{} found no beginning", gains.len());
     assert!(mean(&gains) < MARGIN);
     assert!(mean(&climbers) < mean(&blind) + MARGIN);
     assert!(reached(&climbers) <= reached(&blind) + 1);
