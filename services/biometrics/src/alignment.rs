@@ -61,19 +61,72 @@ pub(crate) struct Alignment {
     /// Minutiae of both fingers, gallery by rising x.
     probe: Vec<Point>,
     gallery: Vec<Point>,
-    /// For each strip of the gallery finger, its first minutia, or where that would be.
+    /// The gallery's minutiae again, some at once.
+    blocks: Vec<Block>,
+    /// For each strip of the gallery finger, its first minutia, or where that would be; and the end of the last.
     strips: Vec<u8>,
     /// Where the probe's minutiae fall on the gallery by the rigid motion, and where by motion and stretch.
-    laid: Vec<(f32, f32)>,
-    moved: Vec<(f32, f32)>,
-    /// What the neighbourhood of each leaves over: weighted sums of both coordinates, and of the weights.
-    left: Vec<[f32; 3]>,
+    laid: Places,
+    moved: Places,
+    /// What the neighbourhood of each leaves over, and the weights of that.
+    left: Places,
+    weights: Vec<f32>,
     /// Candidates for meetings: distance, probe and gallery minutia, packed so that the nearest comes first.
     near: Vec<u64>,
     meetings: Vec<Meeting>,
     /// The meetings under the best motion so far.
     best: Vec<Meeting>,
     ties: Vec<Tie>,
+}
+
+/// Points by their coordinates: loops over all of them work on several at once.
+#[derive(Default)]
+struct Places {
+    x: Vec<f32>,
+    y: Vec<f32>,
+}
+
+impl Places {
+    fn at(&self, index: usize) -> (f32, f32) {
+        (self.x[index], self.y[index])
+    }
+
+    fn set(&mut self, index: usize, (x, y): (f32, f32)) {
+        (self.x[index], self.y[index]) = (x, y);
+    }
+
+    fn fill(&mut self, value: f32) {
+        self.x.fill(value);
+        self.y.fill(value);
+    }
+
+    /// So many points at the origin.
+    fn reset(&mut self, count: usize) {
+        for axis in [&mut self.x, &mut self.y] {
+            axis.clear();
+            axis.resize(count, 0.0);
+        }
+    }
+}
+
+/// Minutiae that are looked at together.
+const LANES: usize = 8;
+
+/// So many minutiae by their coordinates; lanes that are left over are infinitely far away.
+struct Block {
+    x: [f32; LANES],
+    y: [f32; LANES],
+    angle: [u8; LANES],
+}
+
+impl Block {
+    fn of(points: &[Point]) -> Self {
+        let mut block = Self { x: [f32::INFINITY; LANES], y: [0.0; LANES], angle: [0; LANES] };
+        for (lane, point) in points.iter().enumerate().take(LANES) {
+            (block.x[lane], block.y[lane], block.angle[lane]) = (point.x, point.y, point.angle);
+        }
+        block
+    }
 }
 
 /// Upright strips that a finger is cut into for finding neighbours, and their width in pixels. What is beyond the last
@@ -124,7 +177,9 @@ impl Alignment {
             let reached = self.strips.len().max(strip(point.x) + 1);
             self.strips.resize(reached, g);
         }
-        self.strips.resize(STRIPS, u8::try_from(self.gallery.len()).unwrap_or(u8::MAX));
+        self.strips.resize(STRIPS + 1, u8::try_from(self.gallery.len()).unwrap_or(u8::MAX));
+        self.blocks.clear();
+        self.blocks.extend(self.gallery.chunks(LANES).map(Block::of));
         let Some(motion) = self.best_motion(probe, gallery, relaxed) else { return 0.0 };
         self.lay(&motion);
         std::mem::swap(&mut self.meetings, &mut self.best);
@@ -212,7 +267,8 @@ impl Alignment {
         self.ties.extend(self.meetings.iter().map(|meeting| {
             let (p, g) = (usize::from(meeting.probe), usize::from(meeting.gallery));
             let (probe, gallery) = (self.probe[p], self.gallery[g]);
-            let (dx, dy) = (self.moved[p].0 - gallery.x, self.moved[p].1 - gallery.y);
+            let (x, y) = self.moved.at(p);
+            let (dx, dy) = (x - gallery.x, y - gallery.y);
             let turn = difference(probe.angle.wrapping_add(motion.turn), gallery.angle);
             let distance = (dx * dx + dy * dy).sqrt() + PIXELS_A_TURN * f32::from(turn);
             Tie { probe, gallery, weight: 1.0 - 0.5 * distance / farthest }
@@ -221,40 +277,47 @@ impl Alignment {
 
     /// Lays the probe's minutiae on the gallery finger.
     fn lay(&mut self, motion: &Motion) {
-        self.laid.clear();
-        self.laid.extend(self.probe.iter().map(|point| motion.forward(point)));
-        self.moved.clone_from(&self.laid);
+        self.laid.reset(self.probe.len());
+        for (index, point) in self.probe.iter().enumerate() {
+            self.laid.set(index, motion.forward(point));
+        }
+        self.moved.x.clone_from(&self.laid.x);
+        self.moved.y.clone_from(&self.laid.y);
     }
 
     /// Finds the minutiae that fall together, nearest first, each at most once.
     fn meet(&mut self, turn: u8, reach: f32) {
-        let mut found = 0;
-        for (p, (probe, &(x, y))) in self.probe.iter().zip(&self.moved).enumerate() {
+        self.near.clear();
+        for (p, probe) in self.probe.iter().enumerate() {
+            let (x, y) = self.moved.at(p);
             let angle = probe.angle.wrapping_add(turn);
             // Only what stands between x - reach and x + reach can be near.
-            let first = usize::from(self.strips[strip(x - reach)]);
-            if self.near.len() < found + self.gallery.len() {
-                self.near.resize(found + self.gallery.len(), 0);
-            }
-            for (g, gallery) in self.gallery.iter().enumerate().skip(first) {
-                let (dx, dy) = (x - gallery.x, y - gallery.y);
-                if dx <= -reach {
-                    break;
+            let first = usize::from(self.strips[strip(x - reach)]) / LANES;
+            let last = usize::from(self.strips[strip(x + reach) + 1]).div_ceil(LANES);
+            for block in first..last {
+                let Block { x: xs, y: ys, angle: angles } = &self.blocks[block];
+                let mut distances = [0f32; LANES];
+                let mut lanes = 0u32;
+                for lane in 0..LANES {
+                    let (dx, dy) = (x - xs[lane], y - ys[lane]);
+                    let square = dx * dx + dy * dy;
+                    let turn = difference(angle, angles[lane]);
+                    distances[lane] = square.sqrt() + PIXELS_A_TURN * f32::from(turn);
+                    lanes |= u32::from((square < reach * reach) & (turn <= TURN)) << lane;
                 }
-                let square = dx * dx + dy * dy;
-                let turn = difference(angle, gallery.angle);
-                let distance = square.sqrt() + PIXELS_A_TURN * f32::from(turn);
-                // The bits of positive floats are in the order of their values; an index fits a byte. Most of a strip
-                // is too far away, but hardly predictably: writing down all and keeping some is faster than asking.
-                self.near[found] = u64::from(distance.to_bits()) << 16 | (p << 8 | g) as u64;
-                found += usize::from(square < reach * reach) & usize::from(turn <= TURN);
+                while lanes != 0 {
+                    let lane = lanes.trailing_zeros() as usize;
+                    lanes &= lanes - 1;
+                    // The bits of positive floats are in the order of their values; an index fits a byte.
+                    let (distance, g) = (u64::from(distances[lane].to_bits()), block * LANES + lane);
+                    self.near.push(distance << 16 | (p << 8 | g) as u64);
+                }
             }
         }
-        let near = &mut self.near[..found];
-        near.sort_unstable();
+        self.near.sort_unstable();
         let (mut probe_met, mut gallery_met) = ([false; 256], [false; 256]);
         self.meetings.clear();
-        for near in near {
+        for near in &self.near {
             let [.., probe, gallery] = near.to_be_bytes();
             let met = (&mut probe_met[usize::from(probe)], &mut gallery_met[usize::from(gallery)]);
             if !*met.0 && !*met.1 {
@@ -266,32 +329,38 @@ impl Alignment {
 
     /// Moves every minutia on from where the rigid motion laid it, by what its neighbours' meetings leave over.
     fn stretch(&mut self) {
-        self.left.clear();
-        self.left.resize(self.laid.len(), [0.0, 0.0, STIFFNESS]);
+        let count = self.probe.len();
+        self.left.reset(count);
+        self.weights.clear();
+        self.weights.resize(count, STIFFNESS);
         for meeting in &self.meetings {
             let own = usize::from(meeting.probe);
-            let (x, y) = self.laid[own];
+            let (x, y) = self.laid.at(own);
             let gallery = self.gallery[usize::from(meeting.gallery)];
             let (dx, dy) = (gallery.x - x, gallery.y - y);
-            let of_own = self.left[own];
-            for ([right, up, weights], (px, py)) in self.left.iter_mut().zip(&self.laid) {
+            let of_own = (self.left.at(own), self.weights[own]);
+            let left = self.left.x.iter_mut().zip(&mut self.left.y).zip(&mut self.weights);
+            for (((right, up), weights), (px, py)) in left.zip(self.laid.x.iter().zip(&self.laid.y)) {
                 let square = (x - px) * (x - px) + (y - py) * (y - py);
                 let near = (1.0 - square * (1.0 / (NEIGHBOURHOOD * NEIGHBOURHOOD))).max(0.0);
                 *right += near * near * dx;
                 *up += near * near * dy;
                 *weights += near * near;
             }
-            self.left[own] = of_own;
+            self.left.set(own, of_own.0);
+            self.weights[own] = of_own.1;
         }
-        for ((moved, (x, y)), [right, up, weights]) in self.moved.iter_mut().zip(&self.laid).zip(&self.left) {
-            *moved = (x + right / weights, y + up / weights);
+        for (index, weights) in self.weights.iter().enumerate() {
+            let ((x, y), (right, up)) = (self.laid.at(index), self.left.at(index));
+            self.moved.set(index, (x + right / weights, y + up / weights));
         }
     }
 
     /// What a meeting counts: how near and how parallel the two are, and how alike what surrounds them.
     fn weight(&self, probe: &FingerFeatures, gallery: &FingerFeatures, turn: u8, meeting: &Meeting) -> f32 {
         let (p, g) = (usize::from(meeting.probe), usize::from(meeting.gallery));
-        let (dx, dy) = (self.moved[p].0 - self.gallery[g].x, self.moved[p].1 - self.gallery[g].y);
+        let (x, y) = self.moved.at(p);
+        let (dx, dy) = (x - self.gallery[g].x, y - self.gallery[g].y);
         let turn = f32::from(difference(self.probe[p].angle.wrapping_add(turn), self.gallery[g].angle));
         let squares = (dx * dx + dy * dy) / (SPREAD * SPREAD) + turn * turn / (TURN_SPREAD * TURN_SPREAD);
         let alike = match (standing_on(probe, meeting.probe), standing_on(gallery, meeting.gallery)) {
@@ -303,16 +372,11 @@ impl Alignment {
 
     /// Minutiae of each finger where the other was seen too: the geometric mean of the two counts.
     fn common(&self, motion: &Motion, probe_hull: &Hull, gallery_hull: &Hull) -> f32 {
-        let on_gallery = |point: &&Point| {
-            let (x, y) = motion.forward(point);
-            gallery_hull.holds(x, -y)
-        };
-        let on_probe = |point: &&Point| {
-            let (x, y) = motion.backward(point);
-            probe_hull.holds(x, -y)
-        };
-        let of_probe = self.probe.iter().filter(on_gallery).count() as f32;
-        let of_gallery = self.gallery.iter().filter(on_probe).count() as f32;
+        let upright = |(x, y): (f32, f32)| (x, -y);
+        let of_probe =
+            gallery_hull.count(self.probe.iter().map(|point| upright(motion.forward(point)))) as f32;
+        let of_gallery =
+            probe_hull.count(self.gallery.iter().map(|point| upright(motion.backward(point)))) as f32;
         (of_probe.max(MIN_COMMON) * of_gallery.max(MIN_COMMON)).sqrt()
     }
 
@@ -321,10 +385,12 @@ impl Alignment {
         let nowhere = Point { x: 0.0, y: 0.0, angle: 0 };
         self.probe.fill(nowhere);
         self.gallery.fill(nowhere);
-        self.laid.fill((0.0, 0.0));
-        self.moved.fill((0.0, 0.0));
+        self.laid.fill(0.0);
+        self.moved.fill(0.0);
+        self.blocks.fill_with(|| Block::of(&[]));
         self.strips.fill(0);
-        self.left.fill([0.0; 3]);
+        self.left.fill(0.0);
+        self.weights.fill(0.0);
         self.near.fill(0);
         self.meetings.fill(Meeting { probe: 0, gallery: 0 });
         self.best.fill(Meeting { probe: 0, gallery: 0 });

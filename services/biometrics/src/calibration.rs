@@ -13,7 +13,7 @@
 //! sum nearly always, so that the same sum of ten is far rarer among strangers than that of one. One finger more or less
 //! therefore needs no threshold of its own to be set by anybody: one rate means the same for all.
 //!
-//! A likelihood ratio below 1 reaches nothing, though ([`PersonScore::reaches`]). With ten fingers strangers stay so far
+//! A likelihood ratio below 1 of several fingers reaches nothing, though ([`PersonScore::reaches`]): with ten, strangers stay so far
 //! below it that a rate alone would ask for less: evidence for two people would be called one person, by a calculation
 //! that takes the fingers of two people to be independent and trusts the far tail of a table.
 //!

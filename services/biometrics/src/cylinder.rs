@@ -322,17 +322,18 @@ fn raise_cylinder(places: &[Place], hull: &Hull, index: usize) -> Option<Cylinde
     // In image coordinates y points downwards, so this frame is turned clockwise as numbers go: (x, y) in the
     // cylinder's frame, y up, is reached by rotating (dx, -dy) by minus the minutia's direction.
     let (cos, sin) = shape.unit[usize::from(centre.angle)];
-    let mut valid = 0u64;
-    for (cell, &(column, row)) in shape.cells.iter().enumerate() {
+    let (mut xs, mut ys) = ([0.0; CELLS], [0.0; CELLS]);
+    for ((x, y), &(column, row)) in xs.iter_mut().zip(&mut ys).zip(&shape.cells) {
         let (u, v) = (shape.centres[column], shape.centres[row]);
-        let x = f32::from(centre.x) + u * cos - v * sin;
-        let y = f32::from(centre.y) - (u * sin + v * cos);
-        valid |= u64::from(hull.holds(x, y)) << cell;
+        *x = f32::from(centre.x) + u * cos - v * sin;
+        *y = f32::from(centre.y) - (u * sin + v * cos);
     }
+    let seen = hull.holds(&xs, &ys);
+    let valid = seen.iter().enumerate().fold(0, |valid, (cell, seen)| valid | u64::from(*seen) << cell);
     if valid.count_ones() < MIN_VALID_CELLS {
         return None;
     }
-    let mut sums = [[0.0f32; PLANES]; CELLS];
+    let mut sums = [Sums::default(); CELLS];
     let mut contributors = 0;
     for (_, place) in places.iter().enumerate().filter(|(other, _)| *other != index) {
         let dx = f32::from(place.x) - f32::from(centre.x);
@@ -359,17 +360,28 @@ fn raise_cylinder(places: &[Place], hull: &Hull, index: usize) -> Option<Cylinde
     Some(Cylinder { valid, planes, ones: count_ones(&planes), minutia, angle: centre.angle })
 }
 
+/// One sum for each plane, and room to make them as many as are added at once.
+type Sums = [f32; 8];
+
 /// Adds one minutia at `(u, v)` of the cylinder's frame to the cells that it reaches.
-fn contribute(shape: &Shape, u: f32, v: f32, direction: &[f32; PLANES], sums: &mut [[f32; PLANES]; CELLS]) {
-    // The Gaussian of a distance is the product of those of its two legs: 16 exponentials instead of 52.
+fn contribute(shape: &Shape, u: f32, v: f32, direction: &Sums, sums: &mut [Sums; CELLS]) {
+    // The Gaussian of a distance is the product of those of its two legs: eight exponentials instead of 52.
     let leg = |at: f32, centre: f32| (-(at - centre) * (at - centre) * shape.falloff).exp();
-    let across: [f32; SIDE] = std::array::from_fn(|i| leg(u, shape.centres[i]));
-    let along: [f32; SIDE] = std::array::from_fn(|i| leg(v, shape.centres[i]));
-    for (sums, &(column, row)) in sums.iter_mut().zip(&shape.cells) {
-        let weight = across[column] * along[row];
-        if weight >= shape.reach {
-            for (sum, direction) in sums.iter_mut().zip(direction) {
-                *sum += weight * direction;
+    let (columns, rows) = (shape.near(u), shape.near(v));
+    let mut across = [0.0; SIDE];
+    for column in columns.clone() {
+        across[column] = leg(u, shape.centres[column]);
+    }
+    for row in rows {
+        let along = leg(v, shape.centres[row]);
+        for column in columns.clone() {
+            let weight = across[column] * along;
+            if weight >= shape.reach
+                && let Some(sums) = sums.get_mut(usize::from(shape.numbers[row][column]))
+            {
+                for (sum, direction) in sums.iter_mut().zip(direction) {
+                    *sum += weight * direction;
+                }
             }
         }
     }
@@ -381,10 +393,12 @@ struct Shape {
     unit: [(f32, f32); 256],
     /// Column and row of each cell, row by row, those within the radius only.
     cells: [(usize, usize); CELLS],
+    /// The cell of each row and column, or what is no cell.
+    numbers: [[u8; SIDE]; SIDE],
     /// Centres of the columns (and rows), pixels from the axis.
     centres: [f32; SIDE],
     /// Contribution to each plane, by the difference of the two directions.
-    direction: [[f32; PLANES]; 256],
+    direction: [Sums; 256],
     /// 1 / (2 sigma^2).
     falloff: f32,
     /// The spatial weight at the edge of a minutia's reach.
@@ -410,18 +424,33 @@ impl Shape {
         for (slot, cell) in cells.iter_mut().zip(within) {
             *slot = cell;
         }
+        let mut numbers = [[u8::MAX; SIDE]; SIDE];
+        for (number, &(column, row)) in (0..).zip(&cells) {
+            numbers[row][column] = number;
+        }
         Self {
+            numbers,
             unit: std::array::from_fn(|angle| (turn(angle).cos() as f32, turn(angle).sin() as f32)),
             cells,
             centres: centres.map(|centre| centre as f32),
             direction: std::array::from_fn(|angle| {
-                std::array::from_fn(|plane| directional_weight(plane, turn(angle)) as f32)
+                let weight = |plane| directional_weight(plane, turn(angle)) as f32;
+                std::array::from_fn(|plane| if plane < PLANES { weight(plane) } else { 0.0 })
             }),
             falloff: (0.5 / (SIGMA_SPACE * SIGMA_SPACE)) as f32,
             reach: (-0.5 * REACH_SIGMAS * REACH_SIGMAS).exp() as f32,
             neighbourhood: (RADIUS + REACH_SIGMAS * SIGMA_SPACE) as f32,
             threshold: (BIT_THRESHOLD * SIGMA_SPACE * std::f64::consts::TAU.sqrt()) as f32,
         }
+    }
+
+    /// The columns (or rows) that a minutia at `at` may reach, and hardly any other.
+    fn near(&self, at: f32) -> std::ops::Range<usize> {
+        /// A little more than the reach, which decides.
+        const FARTHEST: f32 = 1.01 * (REACH_SIGMAS * SIGMA_SPACE) as f32;
+        let first = self.centres.iter().take_while(|centre| **centre < at - FARTHEST).count();
+        let last = self.centres.iter().take_while(|centre| **centre <= at + FARTHEST).count();
+        first..last
     }
 }
 

@@ -42,31 +42,46 @@ impl Hull {
         Self { corners }
     }
 
-    /// Whether a point is within [`HULL_MARGIN`] of the hull.
-    pub(crate) fn holds(&self, x: f32, y: f32) -> bool {
+    /// Which of some points are within [`HULL_MARGIN`] of the hull. All of them at once, edge by edge, without a branch.
+    pub(crate) fn holds<const N: usize>(&self, xs: &[f32; N], ys: &[f32; N]) -> [bool; N] {
         #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
         let margin = (HULL_MARGIN * HULL_MARGIN) as f32;
-        let next = self.corners.iter().cycle().skip(1);
-        let mut inside = self.corners.len() > 2;
+        let mut inside = [self.corners.len() > 2; N];
+        let mut near = [false; N];
+        let next = self.corners.iter().skip(1).chain(self.corners.first());
         for (&(ax, ay), &(bx, by)) in self.corners.iter().zip(next) {
             let (ex, ey) = (bx - ax, by - ay);
-            let (px, py) = (x - ax, y - ay);
-            if ex * py - ey * px >= 0.0 {
-                continue;
-            }
-            inside = false;
-            let along = ((px * ex + py * ey) / (ex * ex + ey * ey)).clamp(0.0, 1.0);
-            let (dx, dy) = (px - along * ex, py - along * ey);
-            if dx * dx + dy * dy <= margin {
-                return true;
+            // A hull of one point has one edge, of no length: what is near is near its corner.
+            let square = (ex * ex + ey * ey).max(f32::MIN_POSITIVE);
+            for i in 0..N {
+                let (px, py) = (xs[i] - ax, ys[i] - ay);
+                let along = ((px * ex + py * ey) / square).clamp(0.0, 1.0);
+                let (dx, dy) = (px - along * ex, py - along * ey);
+                inside[i] &= ex * py - ey * px >= 0.0;
+                near[i] |= dx * dx + dy * dy <= margin;
             }
         }
-        inside || self.near_corner(x, y, margin)
+        std::array::from_fn(|i| inside[i] | near[i])
     }
 
-    /// A hull of one point (or a line) has no inside: the corners alone decide what the edges could not.
-    fn near_corner(&self, x: f32, y: f32, margin: f32) -> bool {
-        self.corners.iter().any(|(cx, cy)| (x - cx) * (x - cx) + (y - cy) * (y - cy) <= margin)
+    /// How many points are within [`HULL_MARGIN`] of the hull.
+    pub(crate) fn count(&self, points: impl Iterator<Item = (f32, f32)>) -> usize {
+        const AT_ONCE: usize = 8;
+        let mut points = points.fuse();
+        let mut held = 0;
+        loop {
+            let (mut xs, mut ys, mut taken) = ([0.0; AT_ONCE], [0.0; AT_ONCE], 0);
+            for ((x, y), point) in xs.iter_mut().zip(&mut ys).zip(&mut points) {
+                (*x, *y) = point;
+                taken += 1;
+            }
+            if taken > 0 {
+                held += self.holds(&xs, &ys).iter().take(taken).filter(|held| **held).count();
+            }
+            if taken < AT_ONCE {
+                return held;
+            }
+        }
     }
 }
 
@@ -85,9 +100,19 @@ mod tests {
     fn hulls_of_a_point_and_of_a_line_hold_what_is_near() {
         let place = |x, y| Place { x, y, angle: 0 };
         let point = Hull::around(&[place(100, 100)]);
-        assert!(point.holds(100.0, 149.0) && !point.holds(100.0, 151.0));
+        let holds = |hull: &Hull, x, y| hull.holds(&[x], &[y]) == [true];
+        assert!(holds(&point, 100.0, 149.0) && !holds(&point, 100.0, 151.0));
         let line = Hull::around(&[place(0, 100), place(50, 100), place(300, 100)]);
-        assert!(line.holds(200.0, 149.0) && line.holds(200.0, 51.0) && !line.holds(200.0, 151.0));
-        assert!(!Hull::around(&[]).holds(0.0, 0.0));
+        assert!(holds(&line, 200.0, 149.0) && holds(&line, 200.0, 51.0) && !holds(&line, 200.0, 151.0));
+        assert!(!holds(&Hull::around(&[]), 0.0, 0.0));
+        let square = Hull::around(&[place(0, 0), place(0, 300), place(300, 0), place(300, 300)]);
+        for (x, y, held) in
+            [(150.0, 150.0, true), (-49.0, 10.0, true), (-40.0, -40.0, false), (0.0, 351.0, false)]
+        {
+            assert_eq!(holds(&square, x, y), held, "{x} {y}");
+        }
+        let places = (0..20).map(|step: u8| (f32::from(step) * 10.0, -45.0));
+        assert_eq!(square.count(places), 20);
+        assert_eq!(square.count((0..9).map(|_| (0.0, -60.0))), 0);
     }
 }

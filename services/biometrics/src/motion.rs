@@ -1,11 +1,22 @@
 //! Rigid motions of one finger onto another.
 
 use std::f32::consts::TAU;
+use std::sync::LazyLock;
 
 use crate::cylinder::Place;
 
 /// A minutia's direction says as much about the rotation as a second minutia at this distance, pixels.
 pub(crate) const LEVER: f32 = 30.0;
+
+/// Cosine and sine of every direction, units of 360/256 degrees.
+static DIRECTIONS: LazyLock<[(f32, f32); 256]> = LazyLock::new(|| {
+    let mut direction = 0.0;
+    [(); 256].map(|()| {
+        let angle = direction * (TAU / 256.0);
+        direction += 1.0;
+        (angle.cos(), angle.sin())
+    })
+});
 
 /// A minutia with y upwards, pixels at 500 dpi.
 #[derive(Clone, Copy)]
@@ -51,12 +62,13 @@ impl Motion {
         let from = (mean(&|tie| tie.probe.x), mean(&|tie| tie.probe.y));
         let to = (mean(&|tie| tie.gallery.x), mean(&|tie| tie.gallery.y));
         let (mut cos, mut sin) = (0.0, 0.0);
+        let directions = &*DIRECTIONS;
         for Tie { probe, gallery, weight } in ties {
             let (ux, uy) = (probe.x - from.0, probe.y - from.1);
             let (vx, vy) = (gallery.x - to.0, gallery.y - to.1);
-            let turn = f32::from(gallery.angle.wrapping_sub(probe.angle)) * (TAU / 256.0);
-            cos += weight * (ux * vx + uy * vy + LEVER * LEVER * turn.cos());
-            sin += weight * (ux * vy - uy * vx + LEVER * LEVER * turn.sin());
+            let turn = directions[usize::from(gallery.angle.wrapping_sub(probe.angle))];
+            cos += weight * (ux * vx + uy * vy + LEVER * LEVER * turn.0);
+            sin += weight * (ux * vy - uy * vx + LEVER * LEVER * turn.1);
         }
         let length = cos.hypot(sin).max(f32::MIN_POSITIVE);
         #[expect(clippy::cast_possible_truncation, reason = "between -128 and 128")]

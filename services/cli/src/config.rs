@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     relying_parties: RelyingParties,
     #[command(flatten)]
     delivery: Delivery,
+    #[command(flatten)]
+    index: Index,
 }
 
 /// The `[tls]` section. Without it the service listens on loopback addresses only.
@@ -157,6 +159,20 @@ struct RelyingParties {
     /// (`relying_parties`) The share of a day's answers that may be no.
     #[arg(long = "party-failure-percent", env = "PLINTH_PARTY_FAILURE_PERCENT", value_name = "PERCENT")]
     failure_percent: Option<u8>,
+}
+
+/// The `[index]` section: whom a search looks through.
+#[derive(clap::Args, Serialize, Default)]
+struct Index {
+    /// (`index`) Memory for opened blocks of the index: about 1 GiB for 100,000 people, so that none is read twice.
+    #[arg(long = "index-cache-mib", env = "PLINTH_INDEX_CACHE_MIB", value_name = "MIB")]
+    cache_mib: Option<u32>,
+    /// (`index`) The newest people, who are in memory only, at 30 KiB each.
+    #[arg(long = "index-newest", env = "PLINTH_INDEX_NEWEST", value_name = "N")]
+    newest: Option<u32>,
+    /// (`index`) Whether imported people are compared with each other on idle cores [default: true].
+    #[arg(long, env = "PLINTH_SWEEP", value_name = "BOOL")]
+    sweep: Option<bool>,
 }
 
 /// The `[delivery]` section: how one-time codes reach people.

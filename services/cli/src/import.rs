@@ -49,12 +49,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut results = Results::open(&args.results)?;
-    let importer = Importer::open(ServeConfig::new(args.data, args.root_key), Arc::new(SystemClock)).await?;
-    let outcome = load(&importer, &args.folder, &mut results).await;
-    importer.close().await;
-    results.close()?;
-    let Counts { loaded, refused } = outcome?;
+    let config = ServeConfig::new(args.data, args.root_key);
+    let Counts { loaded, refused } = load(config, &args.folder, &args.results).await?;
     println!("{loaded} people loaded, {refused} records refused; results in {}", args.results.display());
     if loaded > 0 {
         println!("not yet deduplicated: start the service, and follow `plinth imports`");
@@ -62,13 +58,28 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// What came of a register's records.
 #[derive(Default)]
-struct Counts {
-    loaded: u64,
-    refused: u64,
+pub(crate) struct Counts {
+    pub(crate) loaded: u64,
+    pub(crate) refused: u64,
 }
 
-async fn load(importer: &Importer, folder: &Path, results: &mut Results) -> anyhow::Result<Counts> {
+/// Loads the register in `folder` into a deployment that nobody serves, with a progress bar, and adds a line for each
+/// record to the file `results`.
+///
+/// # Errors
+/// If the register, the deployment or the file cannot be used, or on failure on the way; it can be begun again then.
+pub(crate) async fn load(config: ServeConfig, folder: &Path, results: &Path) -> anyhow::Result<Counts> {
+    let mut results = Results::open(results)?;
+    let importer = Importer::open(config, Arc::new(SystemClock)).await?;
+    let outcome = load_all(&importer, folder, &mut results).await;
+    importer.close().await;
+    results.close()?;
+    outcome
+}
+
+async fn load_all(importer: &Importer, folder: &Path, results: &mut Results) -> anyhow::Result<Counts> {
     let register = Register::open(folder, |party| importer.agency_key(party))
         .with_context(|| format!("cannot use the register in {}", folder.display()))?;
     let manifest = register.manifest();

@@ -52,12 +52,12 @@ pub struct ServeConfig {
     /// How one-time codes reach people.
     #[serde(default)]
     pub delivery: DeliverySettings,
-    /// Memory of the 1:N index.
+    /// Memory and background work of the 1:N index.
     #[serde(default)]
     pub index: IndexSettings,
 }
 
-/// Memory of the 1:N index.
+/// Memory and background work of the 1:N index.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IndexSettings {
@@ -68,6 +68,9 @@ pub struct IndexSettings {
     /// The newest people are made into a segment when there are so many: 1 to 65,536. Each of them costs about 30 KiB of
     /// memory until then, and a millisecond when the service starts.
     pub newest: u32,
+    /// Whether people who were imported are compared with each other while the service runs, on cores that nobody wants
+    /// just then. What was not compared waits until a service with this setting runs.
+    pub sweep: bool,
 }
 
 impl IndexSettings {
@@ -78,7 +81,7 @@ impl IndexSettings {
 
 impl Default for IndexSettings {
     fn default() -> Self {
-        Self { cache_mib: 1_024, newest: 4_096 }
+        Self { cache_mib: 1_024, newest: 4_096, sweep: true }
     }
 }
 

@@ -42,6 +42,9 @@ use crate::search::prepare;
 
 /// Records in hand at once: enough that every commit carries many.
 const WINDOW: usize = 512;
+/// The newest people are made into a segment when there are so many: the fewer segments are begun, the more seldom
+/// everybody is written anew. Half a gibibyte of memory, which nobody else needs while nobody is served.
+const NEWEST: u32 = 16_384;
 /// Records after which the place in the register is noted.
 const NOTED_EVERY: u64 = 1_024;
 
@@ -90,7 +93,8 @@ impl Importer {
     ///
     /// # Errors
     /// As [`crate::start`].
-    pub async fn open(config: ServeConfig, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
+    pub async fn open(mut config: ServeConfig, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
+        config.index.newest = config.index.newest.max(NEWEST);
         config.check()?;
         let root = crate::read_root_key(&config.root_key)?;
         let opening = tokio::task::spawn_blocking(move || {

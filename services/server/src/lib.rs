@@ -177,8 +177,10 @@ pub async fn start(config: ServeConfig, clock: Arc<dyn Clock>) -> Result<Running
     let (letters, clock) = (Arc::clone(&core.letters), Arc::clone(&core.clock));
     let courier = tokio::spawn(courier.run(outbox, letters, clock, draining.clone()));
     let core = Arc::new(core);
-    sweep::start(&core)
-        .map_err(|source| ServeError::Io { what: "starting the thread that sweeps imports", source })?;
+    if core.config.index.sweep {
+        sweep::start(&core)
+            .map_err(|source| ServeError::Io { what: "starting the thread that sweeps imports", source })?;
+    }
     door.open(core);
     report_health(&health, true).await;
     info!(%address, %admin_address, "serving");

@@ -165,9 +165,20 @@ mod tests {
     }
 
     #[test]
+    fn a_loose_rate_of_one_finger_is_the_rate_that_was_asked_for() {
+        let needed = llr_at_fmr(1e-2, 1);
+        assert!(needed < -0.5, "{needed}");
+        assert!(
+            PersonScore::new(needed + 1e-4, 1).reaches(1e-2)
+                && !PersonScore::new(needed - 0.01, 1).reaches(1e-2)
+        );
+    }
+
+    #[test]
     fn evidence_for_two_people_reaches_no_rate_and_nothing_compared_neither() {
         assert!(llr_at_fmr(1e-3, 10) < -1.0, "strangers hardly ever come near 0 with ten fingers");
         assert!(!PersonScore::new(-0.01, 10).reaches(1.0));
+        assert!(!PersonScore::new(-0.01, 2).reaches(1.0));
         assert!(!PersonScore::new(60.0, 0).reaches(1.0));
     }
 }

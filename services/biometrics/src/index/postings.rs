@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::cells::{SAMPLES, TABLES, sampled};
+use super::cells::{AT_ONCE, BITS, SAMPLES, TABLES, Transposed};
 use super::key::{Scope, TokenKey};
 use crate::cylinder::FingerFeatures;
 use crate::record::FingerPosition;
@@ -51,7 +51,7 @@ pub fn postings(key: &TokenKey, fingers: &[FingerFeatures]) -> Vec<Posting> {
             Posting { bucket, finger: code }
         }));
     }
-    postings.sort_unstable();
+    postings.sort_unstable_by_key(|posting| u64::from(posting.bucket) << 8 | u64::from(posting.finger));
     postings.dedup();
     postings
 }
@@ -86,15 +86,31 @@ pub(super) fn tokens(finger: &FingerFeatures, fingers: usize, most: usize) -> Ve
     let tables = (PERSON_TABLES / fingers.max(1)).clamp(FINGER_TABLES, TABLES);
     let least = if fingers <= FEW_FINGERS { MIN_ONES_OF_FEW } else { MIN_ONES };
     let mut tokens = Vec::with_capacity(tables * finger.cylinders.len());
+    let together: Vec<Transposed> = finger.cylinders.chunks(AT_ONCE).map(Transposed::of).collect();
+    let mut of_table = Vec::with_capacity(finger.cylinders.len());
     for (table, sample) in (0u8..).zip(SAMPLES.iter().take(tables)) {
-        let of_table =
-            finger.cylinders.iter().map(|cylinder| Token { table, bits: sampled(cylinder, sample) });
-        tokens.extend(of_table.filter(|token| token.bits.count_ones() >= least));
+        of_table.clear();
+        for some in &together {
+            of_table.extend(some.sampled(sample).iter().filter(|bits| bits.count_ones() >= least));
+        }
+        // Two cylinders' equal bits would spend two places on one posting.
+        of_table.sort_unstable();
+        of_table.dedup();
+        tokens.extend(of_table.iter().map(|bits| Token { table, bits: *bits }));
     }
-    // Two cylinders' equal bits would spend two places on one posting.
-    tokens.sort_unstable_by_key(|token| (token.table, token.bits));
-    tokens.dedup_by_key(|token| (token.table, token.bits));
-    tokens.sort_by_key(|token| std::cmp::Reverse(token.bits.count_ones()));
-    tokens.truncate(most);
-    tokens
+    // Sorted by counting: first those of most set cells, the order of each kind as it was.
+    let ones = |token: &Token| token.bits.count_ones() as usize;
+    let mut places = [0; BITS + 2];
+    tokens.iter().for_each(|token| places[BITS - ones(token) + 1] += 1);
+    for kind in 1..places.len() {
+        places[kind] += places[kind - 1];
+    }
+    let mut sorted = tokens.clone();
+    for token in tokens {
+        let place = &mut places[BITS - ones(&token)];
+        sorted[*place] = token;
+        *place += 1;
+    }
+    sorted.truncate(most);
+    sorted
 }

@@ -20,6 +20,14 @@ pub struct Candidate {
     pub gallery_finger: u8,
 }
 
+impl Candidate {
+    /// The position of the finger that the loudest one met, as it was declared at enrolment.
+    #[must_use]
+    pub fn gallery_finger(&self) -> FingerPosition {
+        FingerPosition::try_from(self.gallery_finger).unwrap_or(FingerPosition::Unknown)
+    }
+}
+
 impl fmt::Debug for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Candidate({} votes)", self.votes)

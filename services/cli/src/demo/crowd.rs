@@ -3,10 +3,12 @@
 use anyhow::{Context as _, anyhow};
 use plinth_biometrics::record::{FingerPosition, FingerRecord};
 use plinth_biometrics::synthetic::SyntheticPerson;
-use plinth_identity::application::FingerSample;
+use plinth_identity::application::{FingerSample, Fingers};
 use plinth_identity::demographics::{DateOfBirth, Demographics, Gender, Name};
+use plinth_identity::register::{ExternalId, RegisterRecord};
 
 use crate::evaluate::folder::{Template, TemplateFinger, TemplateFolder};
+use crate::moment;
 
 /// Names the made-up population, their fingers included.
 const PEOPLE_SEED: u64 = 2031;
@@ -42,10 +44,10 @@ pub(crate) struct Person {
     /// What is recorded about them.
     pub(crate) demographics: Demographics,
     serial: u64,
-    fingers: Fingers,
+    fingers: Hand,
 }
 
-enum Fingers {
+enum Hand {
     /// Grown anew for every capture.
     Synthetic(SyntheticPerson, &'static [FingerPosition]),
     /// By capture, then by finger. At least one capture.
@@ -97,6 +99,16 @@ impl Crowd {
         &self.people
     }
 
+    /// The first captures as records of a register that is made now.
+    pub(crate) fn register(&self) -> impl Iterator<Item = anyhow::Result<RegisterRecord>> {
+        let now = moment::now();
+        self.people.iter().map(move |person| {
+            let (id, fingers) =
+                (ExternalId::parse(&person.serial.to_string())?, Fingers::new(person.capture(0))?);
+            Ok(RegisterRecord::new(id, None, person.demographics.clone(), fingers, now)?)
+        })
+    }
+
     /// Most captures that anyone sends for enrolment.
     pub(crate) fn rounds(&self) -> usize {
         self.people.iter().map(Person::captures).max().unwrap_or(0)
@@ -116,7 +128,7 @@ impl Crowd {
         let person = |serial: usize| {
             let person = SyntheticPerson::new(seed, serial as u64);
             let demographics = demographics(&person)?;
-            Ok(Person { demographics, serial: serial as u64, fingers: Fingers::Synthetic(person, positions) })
+            Ok(Person { demographics, serial: serial as u64, fingers: Hand::Synthetic(person, positions) })
         };
         Ok(Self { kind, people: (0..count).map(person).collect::<anyhow::Result<_>>()? })
     }
@@ -124,7 +136,7 @@ impl Crowd {
     fn recorded(kind: Kind, people: Vec<Vec<Vec<FingerSample>>>) -> anyhow::Result<Self> {
         let person = |(serial, captures)| {
             let demographics = demographics(&SyntheticPerson::new(PEOPLE_SEED, serial))?;
-            Ok(Person { demographics, serial, fingers: Fingers::Recorded(captures) })
+            Ok(Person { demographics, serial, fingers: Hand::Recorded(captures) })
         };
         Ok(Self { kind, people: (0u64..).zip(people).map(person).collect::<anyhow::Result<_>>()? })
     }
@@ -134,7 +146,7 @@ impl Person {
     /// What their fingers look like the n-th time, from 0; empty if there is no such capture.
     pub(crate) fn capture(&self, n: usize) -> Vec<FingerSample> {
         match &self.fingers {
-            Fingers::Synthetic(person, positions) => {
+            Hand::Synthetic(person, positions) => {
                 let touch = u32::try_from(n).unwrap_or(u32::MAX);
                 let sample = |position: &FingerPosition| FingerSample {
                     position: *position,
@@ -142,7 +154,7 @@ impl Person {
                 };
                 positions.iter().map(sample).collect()
             }
-            Fingers::Recorded(captures) => captures.get(n).cloned().unwrap_or_default(),
+            Hand::Recorded(captures) => captures.get(n).cloned().unwrap_or_default(),
         }
     }
 
@@ -160,16 +172,16 @@ impl Person {
     /// The capture that they show when they are asked who they are: the third one, or the last.
     pub(crate) fn live_capture(&self) -> usize {
         match &self.fingers {
-            Fingers::Synthetic(..) => 2,
-            Fingers::Recorded(captures) => captures.len().saturating_sub(1).min(2),
+            Hand::Synthetic(..) => 2,
+            Hand::Recorded(captures) => captures.len().saturating_sub(1).min(2),
         }
     }
 
     /// How many captures are sent for enrolment: of made-up people two, of recorded ones all that there are.
     pub(crate) fn captures(&self) -> usize {
         match &self.fingers {
-            Fingers::Synthetic(..) => 2,
-            Fingers::Recorded(captures) => captures.len(),
+            Hand::Synthetic(..) => 2,
+            Hand::Recorded(captures) => captures.len(),
         }
     }
 }

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use plinth_client::register::{EncodedRecord, RegisterDraft, RegisterWriter};
 use plinth_client::{Administrator, Agency, Connection, RelyingParty, Trust};
 use plinth_identity::dsse::SigningKey;
 use plinth_identity::id::PartyId;
 use plinth_identity::party::{FactorSet, Party, PartyKind, PartyStatus, Quotas, RelyingPartyPolicy};
 use plinth_identity::policy::DeduplicationPolicy;
+use plinth_identity::register::RegisterRecord;
 use plinth_server::Running;
 use plinth_server::clock::SystemClock;
 use plinth_server::config::{DeduplicationSettings, EnrolmentQuotas, ServeConfig};
@@ -18,7 +20,7 @@ use rand::rngs::StdRng;
 use tempfile::TempDir;
 
 use super::tell;
-use crate::{key_file, moment};
+use crate::{import, key_file, moment};
 
 const AGENCY: &str = "northern-registry";
 const RELYING_PARTY: &str = "first-bank";
@@ -83,16 +85,37 @@ impl House {
         Ok(house)
     }
 
-    /// Stops the service and starts it again on the same folder, with other thresholds.
+    /// Stops the service, loads people from a register as `plinth import` does, and starts it again with other thresholds.
+    /// They get numbers without being compared. Returns how many there are, too.
     ///
     /// # Errors
-    /// If it does not start again.
-    pub(crate) async fn restart(self, settings: DeduplicationSettings) -> anyhow::Result<Self> {
+    /// If one of them cannot be loaded, or the service does not start again.
+    pub(crate) async fn load(
+        self,
+        people: impl Iterator<Item = anyhow::Result<RegisterRecord>>,
+        settings: DeduplicationSettings,
+    ) -> anyhow::Result<(Self, u64)> {
         let Self { folder, running, keys, trust, .. } = self;
         running.stop().await;
+        let register = folder.path().join("register");
+        let mut writer = RegisterWriter::open(&register)?;
+        for person in people {
+            writer.push(EncodedRecord::from(&person?))?;
+        }
+        let draft = RegisterDraft {
+            name: "strangers".to_owned(),
+            party: PartyId::parse(AGENCY)?,
+            audience: None,
+            created_at: moment::now(),
+        };
+        writer.finish(draft, &keys.agency)?;
+        let results = folder.path().join("register.jsonl");
+        let loaded = import::load(config(&folder, settings), &register, &results).await?;
+        ensure!(loaded.refused == 0, "{} people of a register were refused", loaded.refused);
         let running = start(&folder, settings).await?;
         let (agency, relying_party, administrators) = connect(&running, &keys, &trust)?;
-        Ok(Self { folder, settings, running, keys, trust, agency, relying_party, administrators })
+        let house = Self { folder, settings, running, keys, trust, agency, relying_party, administrators };
+        Ok((house, loaded.loaded))
     }
 
     /// The thresholds of the running service.
@@ -178,12 +201,19 @@ impl Keys {
     }
 }
 
-async fn start(folder: &TempDir, settings: DeduplicationSettings) -> anyhow::Result<Running> {
+fn config(folder: &TempDir, settings: DeduplicationSettings) -> ServeConfig {
     let mut config = ServeConfig::new(data(folder), root_key(folder)).on_free_ports();
     config.deduplication = settings;
+    // Strangers are loaded to be in the way, not to be found.
+    config.index.sweep = false;
     // The second captures are hundreds of duplicates, from one operator at one station.
     config.quotas = EnrolmentQuotas::none();
-    plinth_server::start(config, Arc::new(SystemClock)).await.context("the service did not start")
+    config
+}
+
+async fn start(folder: &TempDir, settings: DeduplicationSettings) -> anyhow::Result<Running> {
+    let started = plinth_server::start(config(folder, settings), Arc::new(SystemClock));
+    started.await.context("the service did not start")
 }
 
 fn connect(

@@ -37,7 +37,7 @@ pub(crate) struct PaddedLoss {
     /// What was accepted and lost.
     pub(crate) loss: IndexLoss,
     /// People in the gallery besides those who come again.
-    pub(crate) strangers: usize,
+    pub(crate) strangers: u64,
     /// How many of all of them a search offers to the matcher at most.
     pub(crate) offered: usize,
 }
@@ -52,40 +52,31 @@ pub(crate) async fn index_loss(crowd: &Arc<Crowd>, strangers: usize) -> anyhow::
     ));
     let filling = DeduplicationSettings { target_fpir: HARDLY_EVER, certainty: BEYOND_DOUBT };
     let house = House::found(filling, false).await?;
-    let (holders, strangers) = fill(&house, crowd, strangers).await?;
+    let holders = fill(&house, crowd).await?;
     let target_fpir = DeduplicationPolicy::default().target_fpir;
-    let house = house.restart(DeduplicationSettings { target_fpir, certainty: BEYOND_DOUBT }).await?;
+    let probing = DeduplicationSettings { target_fpir, certainty: BEYOND_DOUBT };
+    tell(format_args!("The strangers come from a register that is loaded while the service is stopped."));
+    let strangers = Crowd::strangers(strangers)?;
+    let (house, strangers) = house.load(strangers.register(), probing).await?;
     tell(format_args!(
         "The second captures come again, and whoever they resemble is read from the administrators' cases."
     ));
-    let gallery = holders.len() + strangers;
-    let loss = probe(&house, crowd, &holders, gallery as u64).await?;
+    let gallery = holders.len() as u64 + strangers;
+    let loss = probe(&house, crowd, &holders, gallery).await?;
     let policy = house.policy();
     let problems = house.close().await?;
     ensure!(problems == 0, "{problems} rows of the second service's store disagree with other tables");
-    Ok(PaddedLoss { loss, strangers, offered: policy.candidate_budget(gallery as u64) })
+    Ok(PaddedLoss { loss, strangers, offered: policy.candidate_budget(gallery) })
 }
 
-/// Enrols the first captures, then the strangers. Returns who of the crowd holds which number, and how many strangers
-/// were new.
-async fn fill(
-    house: &House,
-    crowd: &Arc<Crowd>,
-    strangers: usize,
-) -> anyhow::Result<(Vec<(usize, IdentityNumber)>, usize)> {
-    let strangers = Arc::new(Crowd::strangers(strangers)?);
+/// Enrols the first captures. Returns who of the crowd holds which number.
+async fn fill(house: &House, crowd: &Arc<Crowd>) -> anyhow::Result<Vec<(usize, IdentityNumber)>> {
     let mut meter = Meter::new()?;
-    let progress = progress_bar(crowd.people().len() + strangers.people().len());
-    let mut numbers = Vec::with_capacity(2);
-    for crowd in [crowd, &strangers] {
-        let everyone: Vec<usize> = (0..crowd.people().len()).collect();
-        let enrolments =
-            enrol(&house.agency, &house.trust, crowd, &everyone, 0, &mut meter, &progress).await?;
-        numbers.push(enrolments.iter().filter_map(issued).collect::<Vec<_>>());
-    }
+    let progress = progress_bar(crowd.people().len());
+    let everyone: Vec<usize> = (0..crowd.people().len()).collect();
+    let enrolments = enrol(&house.agency, &house.trust, crowd, &everyone, 0, &mut meter, &progress).await?;
     progress.finish_and_clear();
-    let strangers = numbers.pop().unwrap_or_default().len();
-    Ok((numbers.pop().unwrap_or_default(), strangers))
+    Ok(enrolments.iter().filter_map(issued).collect())
 }
 
 fn issued(enrolment: &Enrolment) -> Option<(usize, IdentityNumber)> {
