@@ -11,11 +11,13 @@
 //!
 //! Galleries of a size that no enrolment would fill in time are made as files (`population`) and imported; `fit` prints how
 //! the synthetic fingers compare with real ones, so that nobody trusts a figure measured on them more than it deserves.
+//! `enrolments` sends newcomers, and people who come again, into such a gallery.
 
 mod bare;
 mod durable;
 mod echo;
 mod enrolment;
+mod enrolments;
 mod fit;
 mod load;
 mod measurement;
@@ -52,6 +54,8 @@ enum Command {
     Run(trial::Run),
     /// Loads a service that runs already, on loopback.
     Against(trial::Against),
+    /// Enrols people into a service whose gallery is a population, and counts whom its searches miss.
+    Enrolments(enrolments::Arguments),
     /// Makes a population of synthetic people, as registers that `plinth import` loads.
     Population(population::Arguments),
     /// Prints the statistics of synthetic fingers beside those of real ones, and fails if they are too far apart.
@@ -66,6 +70,9 @@ fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Command::Population(arguments) => population::run(&arguments)?,
         Command::Fit(arguments) => return fit::run(&arguments),
+        Command::Enrolments(arguments) => {
+            runtime.block_on(unless_interrupted(Box::pin(enrolments::run(arguments))))?
+        }
         Command::Run(run) => runtime.block_on(unless_interrupted(Box::pin(trial::run(run))))?,
         Command::Against(against) => {
             runtime.block_on(unless_interrupted(Box::pin(trial::against(against))))?

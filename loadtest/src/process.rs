@@ -74,6 +74,12 @@ pub(crate) fn cpu_time(process_id: u32) -> anyhow::Result<Duration> {
     Ok(Duration::from_secs(1) * ticks / u32::try_from(procfs::ticks_per_second())?)
 }
 
+/// Memory of a process that is resident now, bytes.
+pub(crate) fn memory(process_id: u32) -> anyhow::Result<u64> {
+    let process = procfs::process::Process::new(i32::try_from(process_id)?)?;
+    Ok(process.stat()?.rss * procfs::page_size())
+}
+
 /// Runs a program to its end and returns its standard output.
 pub(crate) fn output_of(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().with_context(|| format!("cannot run {:?}", command.get_program()))?;

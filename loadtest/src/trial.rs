@@ -223,7 +223,7 @@ fn as_float(count: u64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let authority = url.strip_prefix("http://").unwrap_or_default().trim_end_matches('/');
     authority.parse::<std::net::SocketAddr>().is_ok_and(|address| address.ip().is_loopback())
 }

@@ -135,7 +135,8 @@ impl FingerFeatures {
     /// Features of one view of a record. The position is an argument because the sender's envelope, not the record,
     /// says which finger it is: many devices leave the record's own position unknown.
     ///
-    /// Time grows with the square of the minutiae; 255 of them take about a millisecond.
+    /// Time grows with the square of the minutiae, and with the corners of their hull: 0.15 milliseconds for an ordinary
+    /// finger, 12 for the most expensive arrangement of 255 that was found.
     ///
     /// # Errors
     /// [`FeatureError::View`] and [`FeatureError::TooFewMinutiae`].

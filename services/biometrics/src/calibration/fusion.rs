@@ -28,12 +28,14 @@ impl PersonScore {
     /// Whether the score is one that strangers reach in at most a share `fmr` of comparisons of two people.
     ///
     /// The threshold is that of as many fingers ([`llr_at_fmr`]). Of several ways to pair them each had its chance, so
-    /// that each must be rarer by their number. And a likelihood ratio below 1 reaches nothing at all: strangers may
-    /// come near it as rarely as they like, it still speaks for two people.
+    /// that each must be rarer by their number. And a likelihood ratio below 1 of several fingers reaches nothing at
+    /// all: strangers may come near it as rarely as they like, it still speaks for two people. One finger's rate was
+    /// counted, not calculated, so that whoever asks for a loose one (above 2e-3) gets what they asked for.
     #[must_use]
     pub fn reaches(&self, fmr: f64) -> bool {
         let each = fmr / 10f64.powf(f64::from(self.log10_choices));
-        self.fingers > 0 && self.llr >= 0.0 && self.llr + self.log10_choices >= llr_at_fmr(each, self.fingers)
+        let speaks_for_one = self.fingers == 1 || (self.fingers > 1 && self.llr >= 0.0);
+        speaks_for_one && self.llr + self.log10_choices >= llr_at_fmr(each, self.fingers)
     }
 }
 
