@@ -27,7 +27,7 @@ use plinth_client::identity::statement::EnrolmentOutcome;
 use plinth_client::identity::{DeduplicationPolicy, EnrolmentDecision};
 use plinth_client::{Agency, ClientError, EnrolmentDraft, Retry, now};
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio_stream::StreamExt as _;
 
 use crate::parties::Parties;
@@ -99,19 +99,19 @@ pub(crate) struct Arguments {
 }
 
 /// Everything that was measured.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Report {
     cores: usize,
-    gallery: u64,
-    steps: Vec<Step>,
+    pub(crate) gallery: u64,
+    pub(crate) steps: Vec<Step>,
     /// Of the server at the end, bytes.
-    resident_bytes: Option<u64>,
+    pub(crate) resident_bytes: Option<u64>,
 }
 
 /// What was sent at one go, and what came of it.
-#[derive(Serialize, Default)]
-struct Step {
-    what: String,
+#[derive(Serialize, Deserialize, Default)]
+pub(crate) struct Step {
+    pub(crate) what: String,
     sent: usize,
     issued: usize,
     duplicate: usize,
@@ -119,11 +119,11 @@ struct Step {
     refused: usize,
     /// Mates who were given a number though the matcher, shown the two captures alone, would not have.
     lost: Option<usize>,
-    per_second: f64,
-    server_cpu_ms: Option<f64>,
-    client_cpu_ms: f64,
+    pub(crate) per_second: f64,
+    pub(crate) server_cpu_ms: Option<f64>,
+    pub(crate) client_cpu_ms: f64,
     /// Of each, where they were sent one after the other.
-    p50_ms: Option<f64>,
+    pub(crate) p50_ms: Option<f64>,
     p99_ms: Option<f64>,
 }
 

@@ -27,6 +27,7 @@ mod population;
 mod process;
 mod question;
 mod report;
+mod scale;
 mod service;
 mod stopwatch;
 mod target;
@@ -56,6 +57,8 @@ enum Command {
     Against(trial::Against),
     /// Enrols people into a service whose gallery is a population, and counts whom its searches miss.
     Enrolments(enrolments::Arguments),
+    /// Draws what an enrolment costs against the size of the gallery, from reports of `enrolments`.
+    Scale(scale::Arguments),
     /// Makes a population of synthetic people, as registers that `plinth import` loads.
     Population(population::Arguments),
     /// Prints the statistics of synthetic fingers beside those of real ones, and fails if they are too far apart.
@@ -69,6 +72,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match Arguments::parse().command {
         Command::Population(arguments) => population::run(&arguments)?,
+        Command::Scale(arguments) => scale::run(&arguments)?,
         Command::Fit(arguments) => return fit::run(&arguments),
         Command::Enrolments(arguments) => {
             runtime.block_on(unless_interrupted(Box::pin(enrolments::run(arguments))))?

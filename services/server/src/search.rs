@@ -98,16 +98,17 @@ pub(crate) fn search(
     probe: &Prepared,
     except: &HashSet<Sequence>,
 ) -> Result<Search, StoreError> {
-    let policy = &core.deduplication;
-    let (offered, in_full) = match policy.candidate_budget(core.reader.head().gallery) {
-        budget if probe.features.len() <= FEW_FINGERS => (MOST_OFFERED_OF_FEW, budget),
-        budget => (MOST_OFFERED, budget.min(IN_FULL)),
-    };
+    let few = probe.features.len() <= FEW_FINGERS;
+    let offered = if few { MOST_OFFERED_OF_FEW } else { MOST_OFFERED };
     // Whoever is left out takes no place of those who are looked for.
     let found = core.index.find(&probe.features, offered.saturating_add(except.len()))?;
     let mut candidates = found.candidates;
     candidates.retain(|(sequence, _)| !except.contains(sequence));
     candidates.truncate(offered);
+    // Read after the look into the index: a gallery that was empty a moment ago would allow nobody to be compared, not even
+    // whoever the index has found since.
+    let budget = core.deduplication.candidate_budget(core.reader.head().gallery);
+    let in_full = if few { budget } else { budget.min(IN_FULL) };
     let mut verification = Verification { core, probe: &probe.features, matcher: Matcher::new(), in_full };
     let scores = verification.run(&candidates)?;
     Ok(Search { before: found.before, scores })
