@@ -167,8 +167,12 @@ impl Importer {
         })
     }
 
-    /// Closes the deployment; everything that was loaded is durable.
+    /// Closes the deployment; everything that was loaded is durable. The index is brought up to date first, so that the
+    /// next start does not have to: that may take as long as some minutes of loading.
     pub async fn close(self) {
+        if let Some(foreman) = self.core.foreman.clone() {
+            drop(tokio::task::spawn_blocking(move || foreman.finish()).await);
+        }
         drop(self.core);
         let committer = self.committer;
         drop(tokio::task::spawn_blocking(move || committer.join()).await);

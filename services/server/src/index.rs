@@ -135,6 +135,11 @@ impl Index {
         }
     }
 
+    /// Everyone enrolled before this sequence number is within reach.
+    pub(crate) fn until(&self) -> Sequence {
+        self.young.read().unwrap_or_else(PoisonError::into_inner).young.until()
+    }
+
     /// How many people are in memory only, not counting those of whom a segment is being built.
     pub(crate) fn newest(&self) -> u32 {
         self.young.read().unwrap_or_else(PoisonError::into_inner).young.people()
@@ -207,30 +212,28 @@ impl Generation {
     }
 }
 
-/// Reads people from their feature rows up to `until`, hashing on all cores.
+/// Reads people from their feature rows up to `until`, opening and hashing them on all cores.
 pub(crate) fn read_in(
     reader: &Reader,
     generation: &Generation,
     young: &mut Young,
     until: Sequence,
 ) -> Result<(), StoreError> {
-    const AT_ONCE: usize = 256;
+    const ROWS: u64 = 32;
+    const CHUNKS: u64 = 16;
     while young.until() < until && !young.is_full() {
-        let rows = reader.gallery_since(young.until(), AT_ONCE)?;
-        if rows.is_empty() {
-            while young.until() < until && !young.is_full() {
-                young.skip();
-            }
-            return Ok(());
-        }
-        let hashed: Vec<Mutex<Vec<Posting>>> = rows.iter().map(|_| Mutex::default()).collect();
+        let from = young.until().get();
+        let chunks: Vec<Mutex<Result<Vec<Hash>, StoreError>>> =
+            (0..CHUNKS).map(|_| Mutex::new(Ok(Vec::new()))).collect();
         let next = AtomicUsize::new(0);
         let work = || {
             loop {
-                let place = next.fetch_add(1, Ordering::Relaxed);
-                let (Some((_, row)), Some(slot)) = (rows.get(place), hashed.get(place)) else { break };
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) =
-                    postings(&generation.key, &row.fingers);
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(chunk) = chunks.get(number) else { break };
+                let first = from.saturating_add(ROWS.saturating_mul(number as u64));
+                let end = Sequence::new(first.saturating_add(ROWS)).min(until);
+                let hashed = hash_rows(reader, generation, Sequence::new(first), end);
+                *chunk.lock().unwrap_or_else(PoisonError::into_inner) = hashed;
             }
         };
         std::thread::scope(|scope| {
@@ -239,17 +242,35 @@ pub(crate) fn read_in(
             }
             work();
         });
-        for ((sequence, _), postings) in rows.iter().zip(hashed) {
-            if *sequence >= until {
-                return Ok(());
+        for chunk in chunks {
+            for (sequence, postings) in chunk.into_inner().unwrap_or_else(PoisonError::into_inner)? {
+                while young.until() < sequence && !young.is_full() {
+                    young.skip();
+                }
+                young.push(&postings);
             }
-            while young.until() < *sequence && !young.is_full() {
-                young.skip();
-            }
-            young.push(&postings.into_inner().unwrap_or_else(PoisonError::into_inner));
+        }
+        let end = Sequence::new(from.saturating_add(ROWS * CHUNKS)).min(until);
+        while young.until() < end && !young.is_full() {
+            young.skip();
         }
     }
     Ok(())
+}
+
+type Hash = (Sequence, Vec<Posting>);
+
+/// The postings of everyone from `first` on and before `end`, at most so many as there are sequence numbers.
+fn hash_rows(
+    reader: &Reader,
+    generation: &Generation,
+    first: Sequence,
+    end: Sequence,
+) -> Result<Vec<Hash>, StoreError> {
+    let most = usize::try_from(end.get().saturating_sub(first.get())).unwrap_or(0);
+    let rows = reader.gallery_since(first, most)?;
+    let within = rows.into_iter().take_while(|(sequence, _)| *sequence < end);
+    Ok(within.map(|(sequence, row)| (sequence, postings(&generation.key, &row.fingers))).collect())
 }
 
 fn cast_young(young: &Young, probe: &Probe, tally: &mut Tally<'_>) {

@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use plinth_biometrics::calibration::{PersonScore, compare_people, compare_people_in_any_order};
 use plinth_biometrics::cylinder::FingerFeatures;
 use plinth_biometrics::index::Candidate;
-use plinth_biometrics::matcher::Matcher;
-use plinth_identity::application::Fingers;
+use plinth_biometrics::matcher::{Matcher, Score};
+use plinth_identity::application::{FingerPosition, Fingers};
 use plinth_identity::field::FieldViolation;
 use plinth_identity::gallery::FeatureRow;
 use plinth_identity::id::Sequence;
@@ -30,19 +30,25 @@ const MOST_NEWCOMERS: usize = 64;
 /// Probes of at most so many fingers are compared in full with as many candidates as the policy allows: few fingers get few
 /// votes, so that the right person may stand far down, and cost little. Half of those are the index's own first choices.
 const FEW_FINGERS: usize = 2;
-/// The candidates of other probes that are compared in full: those whose loudest finger is most alike.
-const IN_FULL: usize = 32;
+/// The candidates of other probes whose fingers are all looked at: those whose loudest finger is most alike.
+const SHORTLISTED: usize = 16;
 /// Of those, so many are the index's own first choices, however alike that one finger is: it may be the injured one.
 const UNSEEN: usize = 8;
-/// Candidates of a probe of many fingers of whom one finger is looked at.
-const MOST_OFFERED: usize = 256;
+/// Candidates of a probe of many fingers of whom one finger is looked at: the index's first of so many people each, more of
+/// them the fewer fingers there are, within bounds. Of ten fingers' mates that the matcher accepts, the lowest stood first.
+const PEOPLE_AN_OFFER: u64 = 4_000;
+const FEWEST_OFFERED: usize = 64;
+const MOST_OFFERED: usize = 384;
 /// The same for a probe of few. Votes for one poor finger say little: of real mates that the matcher accepts, one in twenty
 /// stands beyond the tenth that gets most. So up to this many people, a small register, one finger is compared with
 /// everyone whom the index has met at all; at 15 microseconds each that is 0.15 seconds for 10,000 people.
 const MOST_OFFERED_OF_FEW: usize = 16_384;
 /// Rows of candidates that are read at once.
 const ROWS_AT_ONCE: usize = 32;
-/// How many of the best candidates are compared in any order of fingers, when their declared order says they differ.
+/// Of those, so many are compared in full: those whose fingers are most alike together.
+const IN_FULL: usize = 8;
+/// How many of those whose loudest finger is most alike are compared in any order of fingers, when declared positions
+/// have found nobody.
 const ANY_ORDER: usize = 2;
 
 impl Search {
@@ -98,8 +104,9 @@ pub(crate) fn search(
     probe: &Prepared,
     except: &HashSet<Sequence>,
 ) -> Result<Search, StoreError> {
-    let few = probe.features.len() <= FEW_FINGERS;
-    let offered = if few { MOST_OFFERED_OF_FEW } else { MOST_OFFERED };
+    let fingers = probe.features.len();
+    let few = fingers <= FEW_FINGERS;
+    let offered = if few { MOST_OFFERED_OF_FEW } else { offered(core.reader.head().gallery, fingers) };
     // Whoever is left out takes no place of those who are looked for.
     let found = core.index.find(&probe.features, offered.saturating_add(except.len()))?;
     let mut candidates = found.candidates;
@@ -108,10 +115,17 @@ pub(crate) fn search(
     // Read after the look into the index: a gallery that was empty a moment ago would allow nobody to be compared, not even
     // whoever the index has found since.
     let budget = core.deduplication.candidate_budget(core.reader.head().gallery);
-    let in_full = if few { budget } else { budget.min(IN_FULL) };
-    let mut verification = Verification { core, probe: &probe.features, matcher: Matcher::new(), in_full };
+    let most = if few { budget } else { budget.min(SHORTLISTED) };
+    let mut verification = Verification { core, probe: &probe.features, matcher: Matcher::new(), few, most };
     let scores = verification.run(&candidates)?;
     Ok(Search { before: found.before, scores })
+}
+
+/// How many candidates of a probe of many fingers are looked at.
+fn offered(gallery: u64, fingers: usize) -> usize {
+    const ALL: u64 = FingerPosition::ALL.len() as u64;
+    let share = gallery.saturating_mul(ALL) / (PEOPLE_AN_OFFER * (fingers as u64).clamp(1, ALL));
+    usize::try_from(share).unwrap_or(usize::MAX).clamp(FEWEST_OFFERED, MOST_OFFERED)
 }
 
 /// Candidates on their way to a score.
@@ -119,15 +133,30 @@ struct Verification<'a> {
     core: &'a Core,
     probe: &'a [FingerFeatures],
     matcher: Matcher,
-    /// How many candidates are compared in full.
-    in_full: usize,
+    /// Whether the probe has few fingers.
+    few: bool,
+    /// How many candidates are more than looked at.
+    most: usize,
 }
 
 /// A candidate of whom one finger was looked at.
 struct Shortlisted {
     sequence: Sequence,
-    /// In thousandths: likeness of the loudest finger, and above all of those the index's first choices.
-    rank: u32,
+    /// Whether it is one of the index's first choices.
+    first: bool,
+    /// Of the loudest finger, in thousandths.
+    likeness: u32,
+}
+
+/// Those of the shortlist whose loudest finger is most alike, whatever else speaks for them.
+fn loudest<'a>(
+    shortlist: &[Shortlisted],
+    rows: &'a [(Sequence, FeatureRow)],
+) -> impl Iterator<Item = &'a (Sequence, FeatureRow)> {
+    let mut by_likeness: Vec<&Shortlisted> = shortlist.iter().collect();
+    by_likeness.sort_by_key(|one| Reverse(one.likeness));
+    let sequences = by_likeness.into_iter().map(|one| one.sequence).take(ANY_ORDER).collect::<Vec<_>>();
+    rows.iter().filter(move |(sequence, _)| sequences.contains(sequence))
 }
 
 impl Verification<'_> {
@@ -137,17 +166,37 @@ impl Verification<'_> {
     ) -> Result<Vec<(Sequence, PersonScore)>, StoreError> {
         let gallery = self.core.reader.head().gallery;
         let shortlist = self.shortlist(candidates)?;
-        let mut scores = Vec::with_capacity(shortlist.len());
-        for (place, (sequence, row)) in self.rows(&shortlist)?.into_iter().enumerate() {
-            let mut score = compare_people(&mut self.matcher, self.probe, &row.fingers);
-            // The index meets fingers whatever they were called. Hands or fingers recorded under wrong names are the
-            // commonest mistake of an operator, and the easiest trick.
-            if place < ANY_ORDER && self.core.deduplication.is_unlike(&score, gallery) {
-                score = compare_people_in_any_order(&mut self.matcher, self.probe, &row.fingers);
+        let rows = self.rows(&shortlist)?;
+        let mut alike: Vec<&(Sequence, FeatureRow)> = rows.iter().collect();
+        if !self.few && alike.len() > IN_FULL {
+            alike.sort_by_cached_key(|(_, row)| Reverse(self.likeness_together(row)));
+            alike.truncate(IN_FULL);
+        }
+        let mut scores = Vec::with_capacity(alike.len());
+        for (sequence, row) in alike {
+            scores.push((*sequence, compare_people(&mut self.matcher, self.probe, &row.fingers)));
+        }
+        // The index meets fingers whatever they were called. Hands or fingers recorded under wrong names are the
+        // commonest mistake of an operator, and the easiest trick.
+        if scores.iter().all(|(_, score)| self.core.deduplication.is_unlike(score, gallery)) {
+            for (sequence, row) in loudest(&shortlist, &rows) {
+                let score = compare_people_in_any_order(&mut self.matcher, self.probe, &row.fingers);
+                scores.retain(|(other, _)| other != sequence);
+                scores.push((*sequence, score));
             }
-            scores.push((sequence, score));
         }
         Ok(scores)
+    }
+
+    /// How alike the fingers of one declared position are, added up in thousandths.
+    fn likeness_together(&mut self, row: &FeatureRow) -> u32 {
+        let mut sum = 0;
+        for probe in self.probe {
+            for finger in row.fingers.iter().filter(|finger| finger.position() == probe.position()) {
+                sum += thousandths(self.matcher.compare_local(probe, finger));
+            }
+        }
+        sum
     }
 
     /// All fingers of the candidates to be compared in full, in their order.
@@ -160,8 +209,8 @@ impl Verification<'_> {
 
     /// The candidates to be compared in full, the likeliest first.
     fn shortlist(&mut self, candidates: &[(Sequence, Candidate)]) -> Result<Vec<Shortlisted>, StoreError> {
-        let most = self.in_full;
-        let first_choices = if self.probe.len() <= FEW_FINGERS { most.div_ceil(2) } else { UNSEEN };
+        let most = self.most;
+        let first_choices = if self.few { most.div_ceil(2) } else { UNSEEN };
         let mut shortlist = Vec::with_capacity(most.saturating_add(ROWS_AT_ONCE));
         for (chunk, some) in candidates.chunks(ROWS_AT_ONCE).enumerate() {
             let asked: Vec<_> =
@@ -170,10 +219,10 @@ impl Verification<'_> {
             for (place, ((sequence, candidate), row)) in some.iter().zip(rows).enumerate() {
                 let Some(row) = row else { continue };
                 let first = chunk * ROWS_AT_ONCE + place < first_choices;
-                let rank = if first { 1_000 } else { 0 } + self.likeness(candidate, &row);
-                shortlist.push(Shortlisted { sequence: *sequence, rank });
+                let likeness = self.likeness(candidate, &row);
+                shortlist.push(Shortlisted { sequence: *sequence, first, likeness });
             }
-            shortlist.sort_by_key(|one| Reverse(one.rank));
+            shortlist.sort_by_key(|one| Reverse((one.first, one.likeness)));
             shortlist.truncate(most);
         }
         Ok(shortlist)
@@ -184,15 +233,12 @@ impl Verification<'_> {
         let Some(probe) = self.probe.get(usize::from(candidate.probe_finger)) else { return 0 };
         let met = candidate.gallery_finger();
         let same = row.fingers.iter().filter(|finger| finger.position() == met);
-        let thousandths = |finger| {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a score is from 0 to 1"
-            )]
-            let thousandths = (self.matcher.compare_local(probe, finger).value() * 1_000.0) as u32;
-            thousandths
-        };
-        same.map(thousandths).max().unwrap_or(0)
+        same.map(|finger| thousandths(self.matcher.compare_local(probe, finger))).max().unwrap_or(0)
     }
+}
+
+fn thousandths(score: Score) -> u32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a score is from 0 to 1")]
+    let thousandths = (score.value() * 1_000.0) as u32;
+    thousandths
 }

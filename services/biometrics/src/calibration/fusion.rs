@@ -25,6 +25,13 @@ impl PersonScore {
         Self { llr, fingers, log10_choices: 0.0 }
     }
 
+    /// Counts one more pair of fingers, which had to be chosen.
+    fn add(&mut self, llr: f32, price: f32) {
+        self.llr += llr - price;
+        self.log10_choices += price;
+        self.fingers = self.fingers.saturating_add(1);
+    }
+
     /// Whether the score is one that strangers reach in at most a share `fmr` of comparisons of two people.
     ///
     /// The threshold is that of as many fingers ([`llr_at_fmr`]). Of several ways to pair them each had its chance, so
@@ -62,15 +69,24 @@ pub fn compare_people(
     })
 }
 
-/// Compares two people without believing any declared position: every finger with every finger, at the price of
-/// choosing. It catches hands and fingers that were swapped, by mistake or on purpose, and costs up to 100 comparisons.
+/// Compares two people without believing any declared position, at the price of choosing. It catches hands and fingers
+/// that were swapped, by mistake or on purpose. Who belongs to whom is decided by cheap comparisons of every finger with
+/// every finger, at most 100; only those pairs are compared in full.
 #[must_use]
 pub fn compare_people_in_any_order(
     matcher: &mut Matcher,
     probe: &[FingerFeatures],
     gallery: &[FingerFeatures],
 ) -> PersonScore {
-    assign(matcher, probe, gallery, |_, _| true)
+    let mut pairs = Vec::with_capacity(probe.len() * gallery.len());
+    for (p, a) in probe.iter().enumerate() {
+        pairs.extend(gallery.iter().enumerate().map(|(g, b)| (matcher.compare_local(a, b).value(), p, g)));
+    }
+    let mut score = PersonScore::default();
+    choose(pairs, |_, p, g, price| {
+        score.add(log_likelihood_ratio(matcher.compare(&probe[p], &gallery[g])), price);
+    });
+    score
 }
 
 fn assign(
@@ -87,18 +103,20 @@ fn assign(
             }
         }
     }
-    pairs.sort_by(|x, y| y.0.total_cmp(&x.0).then((x.1, x.2).cmp(&(y.1, y.2))));
     let mut score = PersonScore::default();
-    while let Some(&(llr, p, g)) = pairs.first() {
+    choose(pairs, |llr, _, _, price| score.add(llr, price));
+    score
+}
+
+/// Takes pairs of fingers, the most alike first, each finger once: likeness, both fingers, and the price of the choice.
+fn choose(mut pairs: Vec<(f32, usize, usize)>, mut take: impl FnMut(f32, usize, usize, f32)) {
+    pairs.sort_by(|x, y| y.0.total_cmp(&x.0).then((x.1, x.2).cmp(&(y.1, y.2))));
+    while let Some(&(likeness, p, g)) = pairs.first() {
         let choices = pairs.iter().filter(|pair| pair.1 == p).count();
         let chosen_by = pairs.iter().filter(|pair| pair.2 == g).count();
-        let price = narrow((choices.max(chosen_by) as f64).log10());
-        score.llr += llr - price;
-        score.log10_choices += price;
-        score.fingers = score.fingers.saturating_add(1);
+        take(likeness, p, g, narrow((choices.max(chosen_by) as f64).log10()));
         pairs.retain(|pair| pair.1 != p && pair.2 != g);
     }
-    score
 }
 
 #[cfg(test)]

@@ -7,14 +7,18 @@ use super::postings::tokens;
 use crate::cylinder::FingerFeatures;
 use crate::record::FingerPosition;
 
-/// Look-ups of a probe, shared out among its fingers: each costs a block to open.
+/// Look-ups of a probe, shared out among its fingers: each costs a block to open. Of ten fingers' mates none ranked lower
+/// for having two thirds of what fewer fingers need.
 const LOOKUPS: usize = 3_300;
+const LOOKUPS_OF_MANY: usize = 2_200;
+/// A probe of more fingers than this has many.
+const HALF: usize = 5;
 /// Look-ups for the chance that the gallery or the probe does not say which finger it is, likewise shared out.
-const LOOKUPS_OF_UNKNOWN: usize = 300;
+const LOOKUPS_OF_UNKNOWN: usize = 150;
 /// The same for a probe finger that does not say so itself, at each of the ten positions.
 const LOOKUPS_AT_A_POSITION: usize = 600;
 /// Look-ups for each way in which hands may have been taken for each other, likewise shared out.
-const LOOKUPS_OF_SWAPPED: usize = 600;
+const LOOKUPS_OF_SWAPPED: usize = 400;
 /// Probes of so few fingers look at fingers of unknown position as thoroughly as at those of their own.
 const FEW_FINGERS: usize = 2;
 
@@ -132,7 +136,8 @@ impl fmt::Debug for Probe {
 /// Adds the look-ups of one of a person's `count` fingers.
 fn look_up(key: &TokenKey, finger: &FingerFeatures, index: u8, count: usize, lookups: &mut Vec<Lookup>) {
     let own = finger.position();
-    let tokens = tokens(finger, count, LOOKUPS / count);
+    let most = if count > HALF { LOOKUPS_OF_MANY } else { LOOKUPS };
+    let tokens = tokens(finger, count, most / count);
     for (rank, token) in tokens.iter().enumerate() {
         let mut add = |position, fingers| {
             lookups.push(Lookup { bucket: token.bucket(key, position), fingers, finger: index });

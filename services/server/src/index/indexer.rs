@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use plinth_biometrics::cylinder::FingerFeatures;
 use plinth_identity::id::Sequence;
@@ -36,12 +37,19 @@ impl From<StoreError> for Halt {
     }
 }
 
+/// So few newest people are read in no time, and make no segment of their own when nobody comes any more.
+const FEWEST: u32 = 512;
+/// How long to wait for what happens at once.
+const MOMENT: Duration = Duration::from_millis(5);
+
 /// What the builder is woken for.
 enum Order {
     /// There may be enough newest people for a segment.
     Look,
     /// An index of another generation is wanted.
     Renew,
+    /// Nobody comes any more: whoever is in memory goes into a segment, and then somebody waits no longer.
+    Finish(Sender<()>),
 }
 
 /// Both threads. Dropping it ends them and waits for that: whatever was not finished is built anew by the next service.
@@ -58,6 +66,15 @@ impl Foreman {
     /// Wakes the builder; it reads from the store what is to be built.
     pub(crate) fn renew(&self) {
         drop(self.0.send(Order::Renew));
+    }
+
+    /// Has a segment made of the newest people, so that no start has to read them. Blocks until it is; whoever enters the
+    /// gallery meanwhile may or may not be in it.
+    pub(crate) fn finish(&self) {
+        let (done, wait) = channel();
+        drop(self.0.send(Order::Finish(done)));
+        // An error means that the builder has ended, which leaves nothing to wait for.
+        _ = wait.recv();
     }
 }
 
@@ -122,8 +139,12 @@ impl Builder {
     fn run(self, orders: &Receiver<Order>) {
         while let Ok(order) = orders.recv() {
             let done = match order {
-                Order::Look => self.settle(),
+                Order::Look => self.settle(self.most),
                 Order::Renew => self.renew(),
+                Order::Finish(_done) => {
+                    self.wait_for_newest();
+                    self.settle(FEWEST)
+                }
             };
             match done {
                 Ok(()) => {}
@@ -134,9 +155,16 @@ impl Builder {
         }
     }
 
-    /// Makes a segment of the newest people, if there are enough, and of the segments before them that are not much larger.
-    fn settle(&self) -> Result<(), Halt> {
-        if self.index.newest() < self.most && self.index.settled().frozen.is_none() {
+    /// Waits until whoever is durable is within reach of searches: they are handed over a moment later.
+    fn wait_for_newest(&self) {
+        while self.index.until() < self.reader.head().next_sequence && !self.clerk.has_ended() {
+            std::thread::sleep(MOMENT);
+        }
+    }
+
+    /// Makes a segment of the newest people, if there are `enough`, and of the segments before them that are not much larger.
+    fn settle(&self, enough: u32) -> Result<(), Halt> {
+        if self.index.newest() < enough && self.index.settled().frozen.is_none() {
             return Ok(());
         }
         // What an earlier failure has left frozen is built first.
