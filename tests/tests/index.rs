@@ -162,18 +162,25 @@ async fn swapped_hands_and_one_foreign_finger_of_ten_are_still_the_same_person()
     }
     until(&world, |state| state.segments > 0).await;
     for person in 0..12 {
-        let mut swapped = enrolment("Somebody", person, 1, &fingers(10));
-        for sample in &mut swapped.fingers {
-            let code = sample.position.code();
-            sample.position = FingerPosition::try_from(if code > 5 { code - 5 } else { code + 5 }).unwrap();
-            // What the record itself says must agree with what is declared.
-            let mut record = plinth_biometrics::FingerRecord::decode(&sample.record).unwrap();
-            record.views[0].position = sample.position;
-            sample.record = record.encode();
-        }
+        let disguised = |capture, disguise: fn(u8) -> u8| {
+            let mut draft = enrolment("Somebody", person, capture, &fingers(10));
+            for sample in &mut draft.fingers {
+                sample.position = FingerPosition::try_from(disguise(sample.position.code())).unwrap();
+                // What the record itself says must agree with what is declared.
+                let mut record = plinth_biometrics::FingerRecord::decode(&sample.record).unwrap();
+                record.views[0].position = sample.position;
+                sample.record = record.encode();
+            }
+            draft
+        };
+        let swapped = disguised(1, |code| if code > 5 { code - 5 } else { code + 5 });
+        // Four fingers of one hand as they lie on the scanner from left to right, called those of the other.
+        let slaps = disguised(3, |code| if code % 5 == 1 { 7 - code } else { 12 - code });
         let mut foreign = enrolment("Somebody", person, 2, &fingers(10));
         foreign.fingers[3] = enrolment("Somebody", person + 500, 0, &fingers(10)).fingers.swap_remove(3);
-        for (what, draft) in [("swapped hands", swapped), ("a foreign finger", foreign)] {
+        for (what, draft) in
+            [("swapped hands", swapped), ("swapped slaps", slaps), ("a foreign finger", foreign)]
+        {
             let answer = agency.enrol(&agency.request(draft, world.now()).unwrap()).await.unwrap();
             assert_eq!(answer.statement.outcome, EnrolmentOutcome::Duplicate, "{what} of person {person}");
         }

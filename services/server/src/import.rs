@@ -10,6 +10,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use plinth_identity::dsse::{Envelope, PublicKey};
 use plinth_identity::field::FieldViolation;
@@ -45,6 +46,10 @@ const WINDOW: usize = 512;
 /// The newest people are made into a segment when there are so many: the fewer segments are begun, the more seldom
 /// everybody is written anew. Half a gibibyte of memory, which nobody else needs while nobody is served.
 const NEWEST: u32 = 16_384;
+/// Loading waits while there are more newest people than this: 2 GiB of memory.
+const MOST_NEWEST: u32 = 65_536;
+/// How long to wait for the index.
+const MOMENT: Duration = Duration::from_millis(20);
 /// Records after which the place in the register is noted.
 const NOTED_EVERY: u64 = 1_024;
 
@@ -242,6 +247,10 @@ impl Import {
         &mut self,
         record: Result<RegisterRecord, FieldViolation>,
     ) -> Result<Option<Loaded>, ImportError> {
+        // Segments grow with the register, and so does the time to build one.
+        while self.core.index.newest() > MOST_NEWEST && !self.core.registrar.has_failed() {
+            tokio::time::sleep(MOMENT).await;
+        }
         let (part, place) = (self.part, self.record);
         self.record += 1;
         let (core, agency, digest, import) =
