@@ -35,7 +35,7 @@ const SHORTLISTED: usize = 16;
 /// Of those, so many are the index's own first choices, however alike that one finger is: it may be the injured one.
 const UNSEEN: usize = 8;
 /// Candidates of a probe of many fingers of whom one finger is looked at: the index's first of so many people each, more of
-/// them the fewer fingers there are, within bounds. Of ten fingers' mates that the matcher accepts, the lowest stood first.
+/// them the fewer fingers there are, within bounds. Of 10,000 ten-finger mates one stood lower.
 const PEOPLE_AN_OFFER: u64 = 4_000;
 const FEWEST_OFFERED: usize = 64;
 const MOST_OFFERED: usize = 384;

@@ -7,10 +7,10 @@ use super::postings::tokens;
 use crate::cylinder::FingerFeatures;
 use crate::record::FingerPosition;
 
-/// Look-ups of a probe, shared out among its fingers: each costs a block to open. Of ten fingers' mates none ranked lower
-/// for having two thirds of what fewer fingers need.
+/// Look-ups of a probe, shared out among its fingers: each costs a block to open. Ten fingers do with
+/// fewer: of 10,000 mates among 20,000 people one was not first with 2,700 of them, and three with 2,200.
 const LOOKUPS: usize = 3_300;
-const LOOKUPS_OF_MANY: usize = 2_200;
+const LOOKUPS_OF_MANY: usize = 2_700;
 /// A probe of more fingers than this has many.
 const HALF: usize = 5;
 /// Look-ups for the chance that the gallery or the probe does not say which finger it is, likewise shared out.
