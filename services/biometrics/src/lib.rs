@@ -1,8 +1,8 @@
 //! Fingerprint biometrics of Plinth: pure functions from template bytes to decisions' raw material.
 //!
 //! The data flows downwards: [`record`] parses a finger minutiae record (ISO/IEC 19794-2, ANSI/INCITS 378),
-//! [`cylinder`] turns one view of it into features, [`matcher`] compares two of those, [`token`] and
-//! [`index`] hash them under a key for the 1:N search, and [`calibration`] gives a comparison score its
+//! [`cylinder`] turns one view of it into features, [`matcher`] compares two of those,
+//! [`index`] hashes them under a key for the 1:N search, and [`calibration`] gives a comparison score its
 //! meaning. [`synthetic`] draws people who do not exist, and [`evaluation`] measures all of it by the rules
 //! of the Fingerprint Verification Competition.
 //!
@@ -21,10 +21,8 @@ mod motion;
 pub mod record;
 pub mod reference;
 pub mod synthetic;
-pub mod token;
 
 pub use cylinder::{ALGORITHM_VERSION, FeatureError, FingerFeatures};
 pub use index::TokenKey;
 pub use matcher::{Matcher, Score, compare};
 pub use record::{FingerPosition, FingerRecord, FingerView, Minutia, MinutiaKind, RecordError, RecordFormat};
-pub use token::{Ballot, Token, probe_tokens, tokens};

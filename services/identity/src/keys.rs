@@ -10,7 +10,7 @@ mod seal;
 
 use std::fmt;
 
-use plinth_biometrics::token::TokenKey;
+use plinth_biometrics::index::TokenKey;
 use zeroize::Zeroizing;
 
 use crate::dsse::SigningKey;

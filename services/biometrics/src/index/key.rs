@@ -32,11 +32,6 @@ impl TokenKey {
         Self(bytes)
     }
 
-    /// The key's bytes, for the hashes that are made under it.
-    pub(crate) fn bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
     /// The bucket of a table's sampled bits: the first [`BUCKET_BITS`] of keyed BLAKE3 over modality (u8), finger
     /// position code (u8, 255 for all), table (u8), sampled bits (u32), big-endian.
     pub(super) fn bucket(&self, scope: Scope, table: u8, bits: u32) -> u32 {
