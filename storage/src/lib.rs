@@ -51,6 +51,7 @@ pub use backup::{RestoreReport, backup, restore};
 pub use committed::Committed;
 pub use error::{CommitError, StoreError};
 pub use fsck::{Check, Counts, Problem, Progress, Report, check};
+pub use gallery::OpenedRow;
 pub use head::Head;
 pub use open::{NonceSource, create, open};
 pub use options::StoreOptions;

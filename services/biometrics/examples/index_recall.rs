@@ -19,8 +19,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use plinth_biometrics::calibration::{compare_people, compare_people_in_any_order};
-use plinth_biometrics::index::block::{Block, Entry, encode};
-use plinth_biometrics::index::{BUCKET_BITS, Candidate, Probe, Tally, TokenKey, postings};
+use plinth_biometrics::index::block::{Block, Entry, Visit, encode, visit_all};
+use plinth_biometrics::index::{BUCKET_BITS, Candidate, Lookup, Probe, Tally, TokenKey, postings};
 use plinth_biometrics::synthetic::SyntheticPerson;
 use plinth_biometrics::{FingerFeatures, FingerPosition, FingerRecord, Matcher};
 
@@ -30,7 +30,7 @@ const MOST: usize = 250;
 const ACCEPTED_AT: f64 = 1e-6;
 /// Population of the gallery; calibration and tuning used others.
 const SEED: u64 = 909;
-const POSTINGS_A_BLOCK: u64 = 2_048;
+const POSTINGS_A_BLOCK: u64 = 6_144;
 /// What a block takes on disk beside its bytes: seal, key and table.
 const BLOCK_OVERHEAD: u64 = 48;
 
@@ -205,11 +205,16 @@ impl Gallery {
         );
         println!("hashing a person: {:.2} ms", self.hashing.as_secs_f64() * 1e3 / people);
         let start = Instant::now();
-        let read: usize = self.blocks.iter().map(|block| block.entries().filter(Result::is_ok).count()).sum();
+        let mut read = 0_u64;
+        let unpacked: Result<Vec<()>, _> =
+            self.blocks.iter().map(|block| block.entries(|_| read += 1)).collect();
         println!(
             "unpacking everything: {:.1} ns a posting",
             start.elapsed().as_secs_f64() * 1e9 / read.max(1) as f64
         );
+        if let Err(error) = unpacked {
+            eprintln!("{error}");
+        }
     }
 
     fn search(&self, fingers: &[FingerFeatures], costs: &mut Costs) -> Vec<Candidate> {
@@ -219,16 +224,18 @@ impl Gallery {
         let start = Instant::now();
         let mut tally = Tally::new(&probe, self.people);
         let mut cast = 0;
-        for (index, lookup) in probe.lookups().iter().enumerate() {
-            let block = &self.blocks[(lookup.bucket >> self.block_bits) as usize];
-            let bucket = lookup.bucket & ((1 << self.block_bits) - 1);
-            let visited = block.visit(bucket, lookup.fingers, |finger, person| {
-                cast += 1;
-                tally.cast(index, finger, person);
-            });
-            if let Err(error) = visited {
-                eprintln!("{error}");
-            }
+        let visit = |lookup: &Lookup| Visit {
+            block: &self.blocks[(lookup.bucket >> self.block_bits) as usize],
+            bucket: lookup.bucket & ((1 << self.block_bits) - 1),
+            fingers: lookup.fingers,
+        };
+        let visits: Vec<Visit<'_>> = probe.lookups().iter().map(visit).collect();
+        let visited = visit_all(&visits, |index, finger, person| {
+            cast += 1;
+            tally.cast(index, finger, person);
+        });
+        if let Err(error) = visited {
+            eprintln!("{error}");
         }
         costs.visiting += start.elapsed();
         let start = Instant::now();

@@ -23,7 +23,7 @@ mod tests;
 
 pub use key::TokenKey;
 pub use postings::{Posting, postings};
-pub use probe::{Fingers, Lookup, Probe};
+pub use probe::{Fingers, Lookup, Probe, Reading};
 pub use tally::{Candidate, MAX_PEOPLE, Tally};
 
 /// Version of everything that changes which postings a finger gives. An index of another version is built anew from

@@ -19,13 +19,13 @@ use plinth_identity::id::Sequence;
 use plinth_storage::{IndexManifest, IndexView, Reader, StoreError};
 
 pub(crate) use indexer::{Arrival, Foreman, Indexer};
-use segment::{BlockCache, Bytes};
+use segment::{OpenSegment, Room};
 use young::Young;
 
 /// The index of an open store.
 pub(crate) struct Index {
     reader: Reader,
-    cache: BlockCache,
+    room: Arc<Room>,
     /// Locked before `settled` by whoever needs both.
     young: RwLock<Newest>,
     settled: RwLock<Arc<Settled>>,
@@ -48,6 +48,8 @@ pub(crate) struct Settled {
     pub(crate) manifest: IndexManifest,
     /// Where the manifest's segments are read; nothing while there are none.
     view: Option<Arc<IndexView>>,
+    /// Those segments, as far as they are open.
+    segments: Vec<Arc<OpenSegment>>,
     frozen: Option<Arc<Young>>,
 }
 
@@ -62,17 +64,17 @@ pub(crate) struct Found {
 impl Index {
     /// Opens the index that the manifest describes, and reads the newest people from their feature rows, on all cores.
     pub(crate) fn open(reader: &Reader, cache_bytes: u64) -> Result<Self, StoreError> {
-        let expected = usize::try_from(cache_bytes / 4_096).unwrap_or(usize::MAX);
-        let cache = BlockCache::with_weighter(expected, cache_bytes, Bytes);
+        let room = Room::new(cache_bytes);
         let view = reader.index()?.map(Arc::new);
         let manifest = view.as_ref().map_or_else(first_manifest, |view| view.manifest().clone());
         let generation = Arc::new(Generation::of(reader, &manifest));
         let mut young = Young::new(end(&manifest));
         read_in(reader, &generation, &mut young, reader.head().next_sequence)?;
-        let settled = Settled { generation: Arc::clone(&generation), manifest, view, frozen: None };
+        let segments = opened(&manifest, &[], &room);
+        let settled = Settled { generation: Arc::clone(&generation), manifest, view, segments, frozen: None };
         Ok(Self {
             reader: reader.clone(),
-            cache,
+            room,
             young: RwLock::new(Newest { generation, young }),
             settled: RwLock::new(Arc::new(settled)),
         })
@@ -97,8 +99,8 @@ impl Index {
             cast_young(frozen, &probe, &mut tally);
         }
         if let Some(view) = &settled.view {
-            for segment in &settled.manifest.segments {
-                segment::cast(view, segment, &self.cache, probe.lookups(), &mut tally)?;
+            for segment in &settled.segments {
+                segment.cast(view, probe.lookups(), &mut tally)?;
             }
         }
         let sequence = |candidate: &Candidate| Sequence::new(u64::from(candidate.person).saturating_add(1));
@@ -162,11 +164,12 @@ impl Index {
         let mut settled = self.settled.write().unwrap_or_else(PoisonError::into_inner);
         let until = newest.young.until();
         let frozen = Arc::new(std::mem::replace(&mut newest.young, Young::new(until)));
-        let Settled { generation, manifest, view, .. } = settled.as_ref();
+        let Settled { generation, manifest, view, segments, .. } = settled.as_ref();
         *settled = Arc::new(Settled {
             generation: Arc::clone(generation),
             manifest: manifest.clone(),
             view: view.clone(),
+            segments: segments.clone(),
             frozen: Some(Arc::clone(&frozen)),
         });
         frozen
@@ -178,7 +181,8 @@ impl Index {
         let manifest = view.as_ref().map_or_else(first_manifest, |view| view.manifest().clone());
         let mut settled = self.settled.write().unwrap_or_else(PoisonError::into_inner);
         let generation = Arc::clone(&settled.generation);
-        *settled = Arc::new(Settled { generation, manifest, view, frozen: None });
+        let segments = opened(&manifest, &settled.segments, &self.room);
+        *settled = Arc::new(Settled { generation, manifest, view, segments, frozen: None });
         Ok(())
     }
 
@@ -194,7 +198,9 @@ impl Index {
         let mut newest = self.young.write().unwrap_or_else(PoisonError::into_inner);
         read_in(&self.reader, &generation, &mut young, newest.young.until())?;
         let mut settled = self.settled.write().unwrap_or_else(PoisonError::into_inner);
-        *settled = Arc::new(Settled { generation: Arc::clone(&generation), manifest, view, frozen: None });
+        let segments = opened(&manifest, &[], &self.room);
+        *settled =
+            Arc::new(Settled { generation: Arc::clone(&generation), manifest, view, segments, frozen: None });
         *newest = Newest { generation, young };
         Ok(())
     }
@@ -271,6 +277,15 @@ fn hash_rows(
     let rows = reader.gallery_since(first, most)?;
     let within = rows.into_iter().take_while(|(sequence, _)| *sequence < end);
     Ok(within.map(|(sequence, row)| (sequence, postings(&generation.key, &row.fingers))).collect())
+}
+
+/// The manifest's segments, with what is open of them already.
+fn opened(manifest: &IndexManifest, open: &[Arc<OpenSegment>], room: &Arc<Room>) -> Vec<Arc<OpenSegment>> {
+    let segments = manifest.segments.iter();
+    let already = |id| open.iter().find(|segment| segment.id() == id).map(Arc::clone);
+    segments
+        .map(|segment| already(segment.id).unwrap_or_else(|| Arc::new(OpenSegment::new(segment, room))))
+        .collect()
 }
 
 fn cast_young(young: &Young, probe: &Probe, tally: &mut Tally<'_>) {

@@ -4,15 +4,16 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use plinth_biometrics::calibration::{PersonScore, compare_people, compare_people_in_any_order};
+use plinth_biometrics::calibration::{
+    PersonScore, compare_people, compare_people_in_any_order, compare_people_read_as,
+};
 use plinth_biometrics::cylinder::FingerFeatures;
-use plinth_biometrics::index::Candidate;
+use plinth_biometrics::index::{Candidate, Reading};
 use plinth_biometrics::matcher::{Matcher, Score};
 use plinth_identity::application::{FingerPosition, Fingers};
 use plinth_identity::field::FieldViolation;
-use plinth_identity::gallery::FeatureRow;
 use plinth_identity::id::Sequence;
-use plinth_storage::StoreError;
+use plinth_storage::{OpenedRow, StoreError};
 
 use crate::core::Core;
 use crate::recent::{Prepared, Recent};
@@ -31,9 +32,9 @@ const MOST_NEWCOMERS: usize = 64;
 /// votes, so that the right person may stand far down, and cost little. Half of those are the index's own first choices.
 const FEW_FINGERS: usize = 2;
 /// The candidates of other probes whose fingers are all looked at: those whose loudest finger is most alike.
-const SHORTLISTED: usize = 16;
+const SHORTLISTED: usize = 32;
 /// Of those, so many are the index's own first choices, however alike that one finger is: it may be the injured one.
-const UNSEEN: usize = 8;
+const UNSEEN: usize = 24;
 /// Candidates of a probe of many fingers of whom one finger is looked at: the index's first of so many people each, more of
 /// them the fewer fingers there are, within bounds. Of 10,000 ten-finger mates one stood lower.
 const PEOPLE_AN_OFFER: u64 = 4_000;
@@ -46,10 +47,22 @@ const MOST_OFFERED_OF_FEW: usize = 16_384;
 /// Rows of candidates that are read at once.
 const ROWS_AT_ONCE: usize = 32;
 /// Of those, so many are compared in full: those whose fingers are most alike together.
-const IN_FULL: usize = 8;
-/// How many of those whose loudest finger is most alike are compared in any order of fingers, when declared positions
-/// have found nobody.
+const IN_FULL: usize = 6;
+/// What the local comparison of two strangers' fingers often gives, in thousandths: half of them less than 475, one in ten
+/// more than 514. Only what is beyond it speaks for anybody: a few good fingers are not made up for by poor ones.
+const OF_STRANGERS: u32 = 500;
+/// How many of those whose loudest finger is most alike are compared in any order of fingers, when every other reading of
+/// the positions has found nobody.
 const ANY_ORDER: usize = 2;
+/// If that finger is at least so much alike, in thousandths: the most alike of a stranger's 64 is in one search of three,
+/// and mates' are in 24 of 25.
+const WORTH_ANY_ORDER: u32 = 600;
+/// A reading of swapped hands is given up when it says less than this after half the fingers, in thousandths: strangers seldom
+/// do, and whoever is alike does with any five fingers.
+const A_LITTLE: u32 = 30;
+/// The readings of declared positions that are tried.
+const WAYS: u8 = 3;
+const READINGS: [Reading; WAYS as usize] = [Reading::Declared, Reading::SwappedHands, Reading::SwappedSlaps];
 
 impl Search {
     /// Whether more people have come since than the committer should compare with.
@@ -115,8 +128,9 @@ pub(crate) fn search(
     // Read after the look into the index: a gallery that was empty a moment ago would allow nobody to be compared, not even
     // whoever the index has found since.
     let budget = core.deduplication.candidate_budget(core.reader.head().gallery);
-    let most = if few { budget } else { budget.min(SHORTLISTED) };
-    let mut verification = Verification { core, probe: &probe.features, matcher: Matcher::new(), few, most };
+    let (most, in_full) = if few { (budget, budget) } else { (SHORTLISTED, budget.min(IN_FULL)) };
+    let matcher = Matcher::new();
+    let mut verification = Verification { core, probe: &probe.features, matcher, few, most, in_full };
     let scores = verification.run(&candidates)?;
     Ok(Search { before: found.before, scores })
 }
@@ -135,8 +149,10 @@ struct Verification<'a> {
     matcher: Matcher,
     /// Whether the probe has few fingers.
     few: bool,
-    /// How many candidates are more than looked at.
+    /// Of how many candidates more than one finger is looked at.
     most: usize,
+    /// How many are compared in full.
+    in_full: usize,
 }
 
 /// A candidate of whom one finger was looked at.
@@ -146,17 +162,19 @@ struct Shortlisted {
     first: bool,
     /// Of the loudest finger, in thousandths.
     likeness: u32,
+    candidate: Candidate,
+    row: OpenedRow,
 }
 
-/// Those of the shortlist whose loudest finger is most alike, whatever else speaks for them.
-fn loudest<'a>(
-    shortlist: &[Shortlisted],
-    rows: &'a [(Sequence, FeatureRow)],
-) -> impl Iterator<Item = &'a (Sequence, FeatureRow)> {
-    let mut by_likeness: Vec<&Shortlisted> = shortlist.iter().collect();
-    by_likeness.sort_by_key(|one| Reverse(one.likeness));
-    let sequences = by_likeness.into_iter().map(|one| one.sequence).take(ANY_ORDER).collect::<Vec<_>>();
-    rows.iter().filter(move |(sequence, _)| sequences.contains(sequence))
+/// One of those of whom all fingers are at hand.
+struct Closer {
+    sequence: Sequence,
+    /// Of the loudest finger, in thousandths.
+    likeness: u32,
+    fingers: Vec<FingerFeatures>,
+    /// By which the fingers are most alike together, and how much.
+    reading: Reading,
+    together: u32,
 }
 
 impl Verification<'_> {
@@ -166,45 +184,71 @@ impl Verification<'_> {
     ) -> Result<Vec<(Sequence, PersonScore)>, StoreError> {
         let gallery = self.core.reader.head().gallery;
         let shortlist = self.shortlist(candidates)?;
-        let rows = self.rows(&shortlist)?;
-        let mut alike: Vec<&(Sequence, FeatureRow)> = rows.iter().collect();
-        if !self.few && alike.len() > IN_FULL {
-            alike.sort_by_cached_key(|(_, row)| Reverse(self.likeness_together(row)));
-            alike.truncate(IN_FULL);
+        let mut closer = self.look_closer(shortlist)?;
+        closer.sort_by_key(|one| Reverse(one.together));
+        let mut scores = Vec::with_capacity(self.in_full);
+        for one in closer.iter().take(self.in_full) {
+            scores.push((one.sequence, self.compare(one)));
         }
-        let mut scores = Vec::with_capacity(alike.len());
-        for (sequence, row) in alike {
-            scores.push((*sequence, compare_people(&mut self.matcher, self.probe, &row.fingers)));
-        }
-        // The index meets fingers whatever they were called. Hands or fingers recorded under wrong names are the
-        // commonest mistake of an operator, and the easiest trick.
+        // The index meets fingers whatever they were called. Fingers recorded under wrong names are the commonest mistake of
+        // an operator, and the easiest trick.
         if scores.iter().all(|(_, score)| self.core.deduplication.is_unlike(score, gallery)) {
-            for (sequence, row) in loudest(&shortlist, &rows) {
-                let score = compare_people_in_any_order(&mut self.matcher, self.probe, &row.fingers);
-                scores.retain(|(other, _)| other != sequence);
-                scores.push((*sequence, score));
+            closer.sort_by_key(|one| Reverse(one.likeness));
+            let worth = |one: &&Closer| self.few || one.likeness >= WORTH_ANY_ORDER;
+            for one in closer.iter().take(ANY_ORDER).filter(worth) {
+                let score = compare_people_in_any_order(&mut self.matcher, self.probe, &one.fingers);
+                scores.retain(|(other, _)| *other != one.sequence);
+                scores.push((one.sequence, score));
             }
         }
         Ok(scores)
     }
 
-    /// How alike the fingers of one declared position are, added up in thousandths.
-    fn likeness_together(&mut self, row: &FeatureRow) -> u32 {
-        let mut sum = 0;
-        for probe in self.probe {
-            for finger in row.fingers.iter().filter(|finger| finger.position() == probe.position()) {
-                sum += thousandths(self.matcher.compare_local(probe, finger));
+    fn compare(&mut self, one: &Closer) -> PersonScore {
+        let Closer { fingers, reading, .. } = one;
+        match reading {
+            Reading::SwappedHands | Reading::SwappedSlaps => {
+                let read = |position| reading.of(position);
+                compare_people_read_as(&mut self.matcher, self.probe, fingers, read, WAYS)
             }
+            _ => compare_people(&mut self.matcher, self.probe, fingers),
         }
-        sum
     }
 
-    /// All fingers of the candidates to be compared in full, in their order.
-    fn rows(&self, shortlist: &[Shortlisted]) -> Result<Vec<(Sequence, FeatureRow)>, StoreError> {
-        let sequences: Vec<Sequence> = shortlist.iter().map(|one| one.sequence).collect();
-        let rows = self.core.reader.features_of(&sequences)?;
-        // A row that is gone belonged to somebody who has left the gallery.
-        Ok(sequences.into_iter().zip(rows).filter_map(|(sequence, row)| Some((sequence, row?))).collect())
+    /// All fingers of the candidates on the shortlist, and by which reading they are most alike.
+    fn look_closer(&mut self, shortlist: Vec<Shortlisted>) -> Result<Vec<Closer>, StoreError> {
+        let mut closer = Vec::with_capacity(shortlist.len());
+        for Shortlisted { sequence, likeness, candidate, row, .. } in shortlist {
+            let fingers = row.fingers()?;
+            let mut best = (0, Reading::Declared);
+            for tried in READINGS {
+                let explains = candidate.may_be_read(tried) || candidate.may_be_read(Reading::Any);
+                // Few fingers are compared in full anyway, as they were declared.
+                if !self.few && (explains || tried == Reading::Declared) {
+                    let together = self.likeness_together(&fingers, tried);
+                    best = if together > best.0 { (together, tried) } else { best };
+                }
+            }
+            closer.push(Closer { sequence, likeness, fingers, reading: best.1, together: best.0 });
+        }
+        Ok(closer)
+    }
+
+    /// How much more alike than strangers' the fingers of one position are, added up in thousandths, if the probe's are read in one way. One of unknown
+    /// position may be any: it is as alike as the most alike of them.
+    fn likeness_together(&mut self, fingers: &[FingerFeatures], reading: Reading) -> u32 {
+        let mut sum = 0;
+        for (done, probe) in self.probe.iter().enumerate() {
+            if reading != Reading::Declared && done == self.probe.len() / 2 && sum < A_LITTLE {
+                return 0;
+            }
+            let Some(read) = reading.of(probe.position()) else { continue };
+            let may_be = |position| position == read || [position, read].contains(&FingerPosition::Unknown);
+            let those = fingers.iter().filter(|finger| may_be(finger.position()));
+            let likeness = those.map(|finger| thousandths(self.matcher.compare_local(probe, finger)));
+            sum += likeness.max().unwrap_or(0).saturating_sub(OF_STRANGERS);
+        }
+        sum
     }
 
     /// The candidates to be compared in full, the likeliest first.
@@ -213,14 +257,15 @@ impl Verification<'_> {
         let first_choices = if self.few { most.div_ceil(2) } else { UNSEEN };
         let mut shortlist = Vec::with_capacity(most.saturating_add(ROWS_AT_ONCE));
         for (chunk, some) in candidates.chunks(ROWS_AT_ONCE).enumerate() {
-            let asked: Vec<_> =
-                some.iter().map(|(sequence, candidate)| (*sequence, candidate.gallery_finger())).collect();
-            let rows = self.core.reader.fingers_of(&asked)?;
+            let asked: Vec<Sequence> = some.iter().map(|(sequence, _)| *sequence).collect();
+            let rows = self.core.reader.features_of(&asked)?;
             for (place, ((sequence, candidate), row)) in some.iter().zip(rows).enumerate() {
+                // A row that is gone belonged to somebody who has left the gallery.
                 let Some(row) = row else { continue };
                 let first = chunk * ROWS_AT_ONCE + place < first_choices;
-                let likeness = self.likeness(candidate, &row);
-                shortlist.push(Shortlisted { sequence: *sequence, first, likeness });
+                let likeness = self.likeness(candidate, &row)?;
+                let (sequence, candidate) = (*sequence, *candidate);
+                shortlist.push(Shortlisted { sequence, first, likeness, candidate, row });
             }
             shortlist.sort_by_key(|one| Reverse((one.first, one.likeness)));
             shortlist.truncate(most);
@@ -229,11 +274,12 @@ impl Verification<'_> {
     }
 
     /// Likeness of the finger that spoke loudest for a candidate, in thousandths.
-    fn likeness(&mut self, candidate: &Candidate, row: &FeatureRow) -> u32 {
-        let Some(probe) = self.probe.get(usize::from(candidate.probe_finger)) else { return 0 };
+    fn likeness(&mut self, candidate: &Candidate, row: &OpenedRow) -> Result<u32, StoreError> {
+        let Some(probe) = self.probe.get(usize::from(candidate.probe_finger)) else { return Ok(0) };
         let met = candidate.gallery_finger();
-        let same = row.fingers.iter().filter(|finger| finger.position() == met);
-        same.map(|finger| thousandths(self.matcher.compare_local(probe, finger))).max().unwrap_or(0)
+        let same = row.fingers_where(|position| position == met)?;
+        let scores = same.iter().map(|finger| thousandths(self.matcher.compare_local(probe, finger)));
+        Ok(scores.max().unwrap_or(0))
     }
 }
 

@@ -170,17 +170,16 @@ impl Held {
         if block.bucket_bits() != self.block_bits {
             return Err(BlockError::Header { field: "bucket bits" });
         }
-        for entry in block.entries() {
-            let entry = entry?;
+        let seed = self.seed;
+        block.entries(|entry| {
             let place = usize::try_from(entry.person).unwrap_or(usize::MAX);
-            let hash = hash(self.seed, number << self.block_bits | entry.bucket, entry.finger);
+            let hash = hash(seed, number << self.block_bits | entry.bucket, entry.finger);
             if let (Some(sum), Some(seen)) = (self.sums.get_mut(place), self.seen.get_mut(place)) {
                 *sum = sum.wrapping_add(hash);
                 *seen = true;
             }
             self.postings += 1;
-        }
-        Ok(())
+        })
     }
 
     fn sum(&self, postings: impl Iterator<Item = (u32, u8)>) -> u64 {

@@ -69,6 +69,23 @@ pub fn compare_people(
     })
 }
 
+/// Compares two people whose positions are to be read otherwise than declared: `reading` says what a finger of the probe
+/// is, if anything. Which reading was to be taken, of `ways`, had to be chosen, at the price of choosing.
+#[must_use]
+pub fn compare_people_read_as(
+    matcher: &mut Matcher,
+    probe: &[FingerFeatures],
+    gallery: &[FingerFeatures],
+    reading: impl Fn(FingerPosition) -> Option<FingerPosition>,
+    ways: u8,
+) -> PersonScore {
+    let mut score = assign(matcher, probe, gallery, |a, b| reading(a) == Some(b));
+    let price = narrow(f64::from(ways.max(1)).log10());
+    score.llr -= price;
+    score.log10_choices += price;
+    score
+}
+
 /// Compares two people without believing any declared position, at the price of choosing. It catches hands and fingers
 /// that were swapped, by mistake or on purpose. Who belongs to whom is decided by cheap comparisons of every finger with
 /// every finger, at most 100; only those pairs are compared in full.
@@ -122,6 +139,7 @@ fn choose(mut pairs: Vec<(f32, usize, usize)>, mut take: impl FnMut(f32, usize, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Reading;
     use crate::synthetic::SyntheticPerson;
 
     fn fingers(person: u64, capture: u32, declared: impl Fn(usize) -> FingerPosition) -> Vec<FingerFeatures> {
@@ -155,6 +173,20 @@ mod tests {
         assert!(found.llr > 10.0 && found.reaches(NATION), "{found:?}");
         assert!((found.log10_choices - 6.56).abs() < 0.01, "ten times nine times eight ...: {found:?}");
         assert!(compare_people_in_any_order(&mut matcher, &fingers(1, 1, labelled), &gallery).llr < 0.0);
+    }
+
+    #[test]
+    fn hands_read_as_swapped_are_found_at_the_price_of_three_readings() {
+        let mut matcher = Matcher::new();
+        let gallery = fingers(0, 0, |view| FingerPosition::ALL[view]);
+        let swapped = fingers(0, 1, |view| FingerPosition::ALL[(view + 5) % 10]);
+        let reading = |position| Reading::SwappedHands.of(position);
+        let found = compare_people_read_as(&mut matcher, &swapped, &gallery, reading, 3);
+        let right = compare_people(&mut matcher, &fingers(0, 1, |view| FingerPosition::ALL[view]), &gallery);
+        assert!((right.llr - found.llr - found.log10_choices).abs() < 1e-3, "{found:?} {right:?}");
+        assert!((found.log10_choices - 0.477).abs() < 0.001 && found.fingers == 10);
+        let slaps = |position| Reading::SwappedSlaps.of(position);
+        assert!(compare_people_read_as(&mut matcher, &swapped, &gallery, slaps, 3).llr < 0.0);
     }
 
     #[test]

@@ -1,34 +1,36 @@
 //! The packed form of the postings of a range of buckets.
 //!
-//! Entries are ordered by (bucket, finger, person), which makes them ascending whole numbers: *slot* x people + person,
-//! where the slot is bucket x [`POSITIONS`] + finger. What is stored is the gap to the entry before, less one, in Rice
-//! code (Golomb, "Run-length encodings", *IEEE Trans. Information Theory* 12(3), 1966; Rice, *JPL* 79-22, 1979). The
-//! slots are cut into 16 equal ranges, each with a parameter of its own, so that one bucket is read without
-//! unpacking the others.
+//! Layout: format (u8, [`FORMAT`]), bucket bits (u8), people (u32, big-endian), stride bits (u8), bytes of an offset (u8, 2
+//! or 4), the offsets (big-endian), the buckets one after the other, eight zero bytes. An offset says where
+//! 2^stride buckets end, in bytes from the first bucket on; the next ones begin there. Buckets in between begin at the next
+//! bit.
 //!
-//! Layout: format (u8, [`FORMAT`]), bucket bits (u8), people (u32, big-endian), then the length of each group in bytes
-//! (LEB128), then the groups. A group without entries has no bytes. Any other begins with the Rice parameter k (6 bits)
-//! and the number of its entries less one (a 5-bit length, then that many bits), then come the gaps, the bits of a byte
-//! from the top: the quotient by 2^k in unary (ones, ended by a zero) and the remainder in k bits. 20 ones
-//! instead announce the gap itself, in as many bits as the largest number of the group has. The rest of the last byte
-//! is zero.
-
-use std::ops::Range;
+//! A bucket, the bits of a byte from the top: a zero if nobody is in it; else a one, and for each of the [`POSITIONS`] a bit
+//! that says whether there is a list of people who have that finger here. For each list its length less one (4 bits; 15 announces a longer one: the number of
+//! its bits less four in 5 bits, then those), and how wide its gaps are (5 bits; 31 stands for 32). Then the lists: of each person the gap to
+//! the person before, less one, in as many bits as the list's largest gap has. Lists nobody asks for, and those too long to
+//! say much, are stepped over without being read.
 
 use thiserror::Error;
 
 use super::{Fingers, POSITIONS, is_common};
 
 /// First byte of a block.
-pub const FORMAT: u8 = 1;
-/// Ranges of slots that can be read alone.
-const GROUPS: u64 = 16;
-const GROUP_COUNT: usize = 16;
-/// Unary digits that announce a gap too far beyond the others.
-const ESCAPE: u32 = 20;
-/// Buckets of a block are at most two to this power: a number of a group then has at most 56 bits.
+pub const FORMAT: u8 = 3;
+/// Buckets of a block are at most two to this power.
 pub const MAX_BUCKET_BITS: u8 = 24;
-const HEADER_BYTES: usize = 6;
+/// An offset is kept for about so many entries: in a small segment a bucket has fewer.
+const ENTRIES_AN_OFFSET: usize = 16;
+/// An offset is kept for at most two to the power of so many buckets: those before the one looked for are read, too.
+const MAX_STRIDE_BITS: u8 = 6;
+const HEADER_BYTES: usize = 8;
+/// Zero bytes at the end, so that eight bytes can be read from any bit on, and from the end.
+const PADDING: usize = 8;
+const LISTS: usize = POSITIONS as usize;
+const LENGTH_BITS: u32 = 4;
+const LONG: u64 = (1 << LENGTH_BITS) - 1;
+const BITS_BITS: u32 = 5;
+const WIDEST: u64 = 31;
 
 /// One posting of one person within a block.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,17 +62,17 @@ pub enum BlockError {
         /// The field.
         field: &'static str,
     },
-    /// The groups do not fill the block.
-    #[error("block: lengths of groups do not fit {bytes} bytes")]
+    /// The buckets do not fill the block.
+    #[error("block: offsets do not fit {bytes} bytes")]
     Length {
         /// Bytes of the block.
         bytes: usize,
     },
-    /// A group ends early, or an entry lies beyond its range.
-    #[error("block: group {group} is corrupt")]
-    Group {
-        /// The group.
-        group: u8,
+    /// A bucket ends early, or a person lies beyond the block's.
+    #[error("block: bucket {bucket} is corrupt")]
+    Bucket {
+        /// Offset of the bucket.
+        bucket: u32,
     },
     /// Entries to pack that are not sorted and distinct, or lie beyond the block.
     #[error("block: entry {index} is out of order or out of range")]
@@ -80,42 +82,14 @@ pub enum BlockError {
     },
 }
 
-/// The numbers of a block: which buckets and people it is of.
-#[derive(Clone, Copy)]
-struct Shape {
-    bucket_bits: u8,
-    people: u32,
-}
-
-impl Shape {
-    fn new(bucket_bits: u8, people: u32) -> Result<Self, BlockError> {
-        if bucket_bits > MAX_BUCKET_BITS {
-            return Err(BlockError::Header { field: "bucket bits" });
-        }
-        if people == 0 {
-            return Err(BlockError::Header { field: "people" });
-        }
-        Ok(Self { bucket_bits, people })
+fn checked_header(bucket_bits: u8, people: u32) -> Result<(), BlockError> {
+    if bucket_bits > MAX_BUCKET_BITS {
+        return Err(BlockError::Header { field: "bucket bits" });
     }
-
-    fn slots(self) -> u64 {
-        u64::from(POSITIONS) << self.bucket_bits
+    if people == 0 {
+        return Err(BlockError::Header { field: "people" });
     }
-
-    /// The first slot of a group.
-    fn first(self, group: u64) -> u64 {
-        (group * self.slots()).div_ceil(GROUPS)
-    }
-
-    fn group(self, slot: u64) -> u64 {
-        slot * GROUPS / self.slots()
-    }
-
-    /// Bits of the largest number of a group.
-    fn width(self, group: u64) -> u32 {
-        let numbers = (self.first(group + 1) - self.first(group)) * u64::from(self.people);
-        u64::BITS - numbers.saturating_sub(1).leading_zeros()
-    }
+    Ok(())
 }
 
 /// Packs the entries of a block of 2^`bucket_bits` buckets over `people` people.
@@ -124,7 +98,7 @@ impl Shape {
 /// [`BlockError::Header`] if the block cannot be that large or has no people, [`BlockError::Entry`] if the entries are
 /// not sorted and distinct, or lie outside the block.
 pub fn encode(entries: &[Entry], bucket_bits: u8, people: u32) -> Result<Vec<u8>, BlockError> {
-    let shape = Shape::new(bucket_bits, people)?;
+    checked_header(bucket_bits, people)?;
     let buckets = 1u32 << bucket_bits;
     for (index, entry) in entries.iter().enumerate() {
         let inside = entry.bucket < buckets && u32::from(entry.finger) < POSITIONS && entry.person < people;
@@ -132,78 +106,72 @@ pub fn encode(entries: &[Entry], bucket_bits: u8, people: u32) -> Result<Vec<u8>
             return Err(BlockError::Entry { index });
         }
     }
+    let offsets = (entries.len() / ENTRIES_AN_OFFSET).max(1).next_power_of_two().ilog2();
+    let stride_bits =
+        bucket_bits.saturating_sub(u8::try_from(offsets).unwrap_or(u8::MAX)).min(MAX_STRIDE_BITS);
+    let (mut packed, mut ends, mut rest) = (Vec::new(), Vec::new(), entries);
+    for first in (0..buckets).step_by(1 << stride_bits) {
+        let mut writer = Writer { bytes: &mut packed, pending: 0, bits: 0 };
+        for bucket in first..first + (1 << stride_bits) {
+            let (own, later) = rest.split_at(rest.partition_point(|entry| entry.bucket <= bucket));
+            rest = later;
+            put_bucket(own, &mut writer);
+        }
+        writer.finish();
+        ends.push(u32::try_from(packed.len()).map_err(|_| BlockError::Length { bytes: packed.len() })?);
+    }
     let mut bytes = vec![FORMAT, bucket_bits];
     bytes.extend_from_slice(&people.to_be_bytes());
-    let (mut groups, mut gaps, mut rest) = (Vec::new(), Vec::new(), entries);
-    for group in 0..GROUPS {
-        let end = shape.first(group + 1);
-        let (own, later) = rest.split_at(rest.partition_point(|entry| slot(entry) < end));
-        rest = later;
-        gaps.clear();
-        let mut next = shape.first(group) * u64::from(people);
-        gaps.extend(own.iter().map(|entry| {
-            let number = slot(entry) * u64::from(people) + u64::from(entry.person);
-            let gap = number - next;
-            next = number + 1;
-            gap
-        }));
-        let start = groups.len();
-        encode_group(&gaps, shape.width(group), &mut groups);
-        put_length(groups.len() - start, &mut bytes);
+    if packed.len() <= usize::from(u16::MAX) {
+        bytes.extend_from_slice(&[stride_bits, 2]);
+        bytes.extend(ends.iter().flat_map(|end| end.to_be_bytes().into_iter().skip(2)));
+    } else {
+        bytes.extend_from_slice(&[stride_bits, 4]);
+        bytes.extend(ends.iter().flat_map(|end| end.to_be_bytes()));
     }
-    bytes.append(&mut groups);
+    bytes.append(&mut packed);
+    bytes.extend_from_slice(&[0; PADDING]);
     Ok(bytes)
 }
 
-fn slot(entry: &Entry) -> u64 {
-    u64::from(entry.bucket) * u64::from(POSITIONS) + u64::from(entry.finger)
-}
-
-fn put_length(mut length: usize, bytes: &mut Vec<u8>) {
-    while length > 0x7f {
-        bytes.push(u8::try_from(length & 0x7f).unwrap_or(0) | 0x80);
-        length >>= 7;
+fn put_bucket(entries: &[Entry], writer: &mut Writer<'_>) {
+    let lists = || entries.chunk_by(|a, b| a.finger == b.finger);
+    let there = lists().fold(0, |there, list| there | 1 << (POSITIONS - 1 - u32::from(list[0].finger)));
+    writer.put(u64::from(there > 0), 1);
+    if there > 0 {
+        writer.put(there, POSITIONS);
     }
-    bytes.push(u8::try_from(length).unwrap_or(0));
-}
-
-fn encode_group(gaps: &[u64], width: u32, bytes: &mut Vec<u8>) {
-    let Some(last) = gaps.len().checked_sub(1) else { return };
-    let k = best_parameter(gaps, width);
-    let mut writer = Writer { bytes, pending: 0, bits: 0 };
-    writer.put(u64::from(k), 6);
-    let last = last as u64;
-    let length = u64::BITS - last.leading_zeros();
-    writer.put(u64::from(length), 5);
-    writer.put(last, length);
-    for &gap in gaps {
-        match u32::try_from(gap >> k) {
-            Ok(quotient) if quotient < ESCAPE => {
-                writer.put((1 << (quotient + 1)) - 2, quotient + 1);
-                writer.put(gap & ((1 << k) - 1), k);
-            }
-            _ => {
-                writer.put((1 << ESCAPE) - 1, ESCAPE);
-                writer.put(gap, width);
-            }
+    for list in lists() {
+        let last = list.len() as u64 - 1;
+        if last < LONG {
+            writer.put(last, LENGTH_BITS);
+        } else {
+            let length = u64::BITS - last.leading_zeros();
+            writer.put(LONG, LENGTH_BITS);
+            writer.put(u64::from(length - LENGTH_BITS), BITS_BITS);
+            writer.put(last, length);
         }
+        writer.put(u64::from(width(list)).min(WIDEST), BITS_BITS);
     }
-    writer.finish();
+    for list in lists() {
+        let width = if u64::from(width(list)) < WIDEST { width(list) } else { u32::BITS };
+        gaps(list).for_each(|gap| writer.put(u64::from(gap), width));
+    }
 }
 
-/// The parameter with the fewest bits.
-fn best_parameter(gaps: &[u64], width: u32) -> u32 {
-    let cost = |k: u32| -> u64 {
-        let bits = |gap: u64| match gap >> k {
-            quotient if quotient < u64::from(ESCAPE) => quotient + 1 + u64::from(k),
-            _ => u64::from(ESCAPE + width),
-        };
-        gaps.iter().map(|gap| bits(*gap)).sum()
-    };
-    // The best parameter lies near the logarithm of the mean gap.
-    let mean = gaps.iter().sum::<u64>() / (gaps.len() as u64).max(1);
-    let near = u64::BITS - mean.leading_zeros();
-    (near.saturating_sub(4)..=near).min_by_key(|k| cost(*k)).unwrap_or(near)
+/// The gap before each person of a list, less one.
+fn gaps(list: &[Entry]) -> impl Iterator<Item = u32> {
+    let mut next = 0;
+    list.iter().map(move |entry| {
+        let gap = entry.person - next;
+        next = entry.person.saturating_add(1);
+        gap
+    })
+}
+
+/// Bits of the largest gap of a list.
+fn width(list: &[Entry]) -> u32 {
+    gaps(list).map(|gap| u32::BITS - gap.leading_zeros()).max().unwrap_or(0)
 }
 
 /// Writes bits, from the top of each byte.
@@ -234,13 +202,14 @@ impl Writer<'_> {
     }
 }
 
-/// A block whose header was checked. Groups are checked when they are read.
+/// A block whose header was checked. Buckets are checked when they are read.
 pub struct Block {
-    shape: Shape,
+    bucket_bits: u8,
+    people: u32,
+    stride_bits: u8,
+    /// Whether an offset has four bytes, not two.
+    wide: bool,
     bytes: Vec<u8>,
-    /// Where each group ends; the first begins at `start`.
-    ends: [u32; GROUP_COUNT],
-    start: u32,
 }
 
 impl Block {
@@ -249,47 +218,57 @@ impl Block {
     /// # Errors
     /// [`BlockError::Format`], [`BlockError::Header`], [`BlockError::Length`].
     pub fn parse(bytes: Vec<u8>) -> Result<Self, BlockError> {
-        let length = BlockError::Length { bytes: bytes.len() };
-        let (header, mut rest) =
-            bytes.split_first_chunk::<HEADER_BYTES>().ok_or(BlockError::Header { field: "size" })?;
-        let [format, bucket_bits, p3, p2, p1, p0] = *header;
+        let header = bytes.first_chunk::<HEADER_BYTES>().ok_or(BlockError::Header { field: "size" })?;
+        let [format, bucket_bits, p3, p2, p1, p0, stride_bits, offset_bytes] = *header;
         if format != FORMAT {
             return Err(BlockError::Format);
         }
-        let shape = Shape::new(bucket_bits, u32::from_be_bytes([p3, p2, p1, p0]))?;
-        let (mut ends, mut end) = ([0; GROUP_COUNT], 0u32);
-        for slot in &mut ends {
-            end = end.checked_add(take_length(&mut rest).ok_or(length)?).ok_or(length)?;
-            *slot = end;
+        let people = u32::from_be_bytes([p3, p2, p1, p0]);
+        checked_header(bucket_bits, people)?;
+        if stride_bits > bucket_bits.min(MAX_STRIDE_BITS) {
+            return Err(BlockError::Header { field: "stride bits" });
         }
-        if usize::try_from(end) != Ok(rest.len()) {
-            return Err(length);
+        let wide = match offset_bytes {
+            2 => false,
+            4 => true,
+            _ => return Err(BlockError::Header { field: "bytes of an offset" }),
+        };
+        let block = Self { bucket_bits, people, stride_bits, wide, bytes };
+        let length = BlockError::Length { bytes: block.bytes.len() };
+        let mut end = block.start();
+        for number in 0..block.offsets() {
+            let next = block.end(number).ok_or(length)?;
+            if next < end {
+                return Err(length);
+            }
+            end = next;
         }
-        let start = u32::try_from(bytes.len() - rest.len()).map_err(|_| length)?;
-        for slot in &mut ends {
-            *slot = slot.checked_add(start).ok_or(length)?;
-        }
-        Ok(Self { shape, bytes, ends, start })
+        if end.checked_add(PADDING) == Some(block.bytes.len()) { Ok(block) } else { Err(length) }
     }
 
     /// People that the block is over.
     #[must_use]
     pub fn people(&self) -> u32 {
-        self.shape.people
+        self.people
     }
 
     /// Buckets of the block: two to this power.
     #[must_use]
     pub fn bucket_bits(&self) -> u8 {
-        self.shape.bucket_bits
+        self.bucket_bits
+    }
+
+    /// What the block takes in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.bytes.capacity()
     }
 
     /// Calls `found` with the finger (position code) and person of every entry of a bucket (its offset within the
-    /// block) that is of one of the `fingers`, in order. A finger's list that is so long that it says little may be left
-    /// out.
+    /// block) that is of one of the `fingers`, in order. A finger's list that is so long that it says little is left out.
     ///
     /// # Errors
-    /// [`BlockError::Group`]; some entries may have been found before.
+    /// [`BlockError::Bucket`]; some entries may have been found before.
     #[inline]
     pub fn visit(
         &self,
@@ -297,196 +276,231 @@ impl Block {
         fingers: Fingers,
         mut found: impl FnMut(u8, u32),
     ) -> Result<(), BlockError> {
-        let first = u64::from(bucket) * u64::from(POSITIONS);
-        if first + u64::from(POSITIONS) > self.shape.slots() {
-            return Ok(());
-        }
-        let end = first + u64::from(fingers.end());
-        let mut slot = first + u64::from(fingers.start());
-        while slot < end {
-            let group = self.shape.group(slot);
-            let after = end.min(self.shape.first(group + 1));
-            self.visit_group(group, first, slot..after, fingers, &mut found)?;
-            slot = after;
-        }
-        Ok(())
+        let visit = Visit { block: self, bucket, fingers };
+        visit_all(&[visit], |_, finger, person| found(finger, person))
     }
 
-    /// Visits those of a group's slots that are in a range, of a bucket whose first slot is `first`.
-    #[inline]
-    fn visit_group(
-        &self,
-        group: u64,
-        first: u64,
-        slots: Range<u64>,
-        fingers: Fingers,
-        found: &mut impl FnMut(u8, u32),
-    ) -> Result<(), BlockError> {
-        let mut numbers = self.numbers(group)?;
-        let alone = self.shape.first(group) + 1 == self.shape.first(group + 1);
-        if alone && is_common(u32::try_from(numbers.left).unwrap_or(u32::MAX), self.shape.people) {
-            return Ok(());
-        }
-        let people = u64::from(self.shape.people);
-        // Follows the slot along: the number after its last.
-        let (mut slot, mut after) = (slots.start, (slots.start + 1) * people);
-        while let Some(number) = numbers.next()? {
-            if number + people < after {
-                continue;
-            }
-            while number >= after {
-                slot += 1;
-                after += people;
-            }
-            if slot >= slots.end {
-                break;
-            }
-            let finger = u8::try_from(slot - first).unwrap_or(u8::MAX);
-            if fingers.has(finger) {
-                found(finger, u32::try_from(number + people - after).unwrap_or(u32::MAX));
+    /// Calls `found` with all entries, in order.
+    ///
+    /// # Errors
+    /// [`BlockError::Bucket`]; some entries may have been found before.
+    pub fn entries(&self, mut found: impl FnMut(Entry)) -> Result<(), BlockError> {
+        let stride = 1 << self.stride_bits;
+        for first in (0..1u32 << self.bucket_bits).step_by(stride as usize) {
+            let Some((start, end)) = self.span(first)? else { continue };
+            let mut reader = Reader { bytes: &self.bytes, bit: 8 * start, end: 8 * end };
+            for bucket in first..first + stride {
+                for list in reader.lists().ok_or(BlockError::Bucket { bucket })?.iter() {
+                    self.read(bucket, list, |person| found(Entry { bucket, finger: list.finger, person }))?;
+                }
             }
         }
         Ok(())
     }
 
-    /// All entries, in order. After an error there are no more.
-    pub fn entries(&self) -> impl Iterator<Item = Result<Entry, BlockError>> {
-        let people = u64::from(self.shape.people);
-        let entry = move |number: u64| {
-            let slot = number / people;
-            Entry {
-                bucket: u32::try_from(slot / u64::from(POSITIONS)).unwrap_or(u32::MAX),
-                finger: u8::try_from(slot % u64::from(POSITIONS)).unwrap_or(u8::MAX),
-                person: u32::try_from(number % people).unwrap_or(u32::MAX),
-            }
-        };
-        let mut failed = false;
-        let group = move |group| {
-            let mut numbers = self.numbers(group);
-            std::iter::from_fn(move || match &mut numbers {
-                Ok(numbers) => numbers.next().transpose(),
-                Err(error) => Some(Err(*error)),
-            })
-        };
-        (0..GROUPS).flat_map(group).map_while(move |number| {
-            if failed {
-                return None;
-            }
-            failed = number.is_err();
-            Some(number.map(entry))
-        })
+    fn offsets(&self) -> usize {
+        1 << (self.bucket_bits - self.stride_bits)
     }
 
-    fn numbers(&self, group: u64) -> Result<Numbers<'_>, BlockError> {
-        let index = usize::try_from(group).unwrap_or(usize::MAX);
-        let name = u8::try_from(group).unwrap_or(u8::MAX);
-        let corrupt = BlockError::Group { group: name };
-        let place = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
-        let from = if index == 0 { self.start } else { *self.ends.get(index - 1).ok_or(corrupt)? };
-        let to = *self.ends.get(index).ok_or(corrupt)?;
-        let bytes = self.bytes.get(place(from)..place(to)).ok_or(corrupt)?;
-        let people = u64::from(self.shape.people);
-        let mut numbers = Numbers {
-            bytes,
-            bit: 0,
-            k: 0,
-            left: 0,
-            width: self.shape.width(group),
-            next: self.shape.first(group) * people,
-            end: self.shape.first(group + 1) * people,
-            group: name,
-        };
-        if !bytes.is_empty() {
-            numbers.k = u32::try_from(numbers.take(6)?).unwrap_or(u32::MAX);
-            let length = u32::try_from(numbers.take(5)?).unwrap_or(u32::MAX);
-            numbers.left = numbers.take(length)? + 1;
-            if numbers.k > MAX_WIDTH {
-                return Err(corrupt);
-            }
-        }
-        Ok(numbers)
+    /// Where the first bucket begins.
+    fn start(&self) -> usize {
+        HEADER_BYTES + (self.offsets() << if self.wide { 2 } else { 1 })
     }
-}
 
-/// LEB128 of at most 28 bits.
-fn take_length(bytes: &mut &[u8]) -> Option<u32> {
-    let mut length = 0;
-    for shift in [0, 7, 14, 21] {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        length |= u32::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(length);
-        }
-    }
-    None
-}
-
-/// Bits of the largest number that a group can have: what a writer takes and a reader gives at once.
-const MAX_WIDTH: u32 = 56;
-
-/// Reads the numbers of a group one after the other.
-struct Numbers<'a> {
-    bytes: &'a [u8],
-    bit: usize,
-    k: u32,
-    left: u64,
-    width: u32,
-    /// The least number that can come next.
-    next: u64,
-    /// No number of the group reaches this.
-    end: u64,
-    group: u8,
-}
-
-impl Numbers<'_> {
-    /// The next 57 bits or more, at the top of the word; zeros beyond the end.
+    /// Where the buckets of an offset end; nothing if the block does not even say that.
     #[inline]
-    fn window(&self) -> u64 {
-        let rest = self.bytes.get(self.bit / 8..).unwrap_or_default();
-        let word = match rest.first_chunk::<8>() {
-            Some(word) => u64::from_be_bytes(*word),
-            None => {
-                let mut word = [0; 8];
-                word[..rest.len()].copy_from_slice(rest);
-                u64::from_be_bytes(word)
-            }
+    fn end(&self, number: usize) -> Option<usize> {
+        let table = self.bytes.get(HEADER_BYTES..)?;
+        let offset = if self.wide {
+            u32::from_be_bytes(*table.get(4 * number..)?.first_chunk()?)
+        } else {
+            u32::from(u16::from_be_bytes(*table.get(2 * number..)?.first_chunk()?))
         };
-        word << (self.bit % 8)
+        self.start().checked_add(usize::try_from(offset).ok()?)
     }
 
-    /// The next `count` bits, at most [`MAX_WIDTH`].
+    /// Where the buckets of the offset that a bucket has stand, in bytes; nothing if there are none, or no such bucket.
     #[inline]
-    fn take(&mut self, count: u32) -> Result<u64, BlockError> {
-        if count == 0 {
-            return Ok(0);
-        }
-        let value = self.window() >> (u64::BITS - count);
-        self.bit += count as usize;
-        if self.bit > 8 * self.bytes.len() { Err(BlockError::Group { group: self.group }) } else { Ok(value) }
-    }
-
-    #[inline]
-    fn next(&mut self) -> Result<Option<u64>, BlockError> {
-        if self.left == 0 {
+    fn span(&self, bucket: u32) -> Result<Option<(usize, usize)>, BlockError> {
+        if bucket >> self.bucket_bits != 0 {
             return Ok(None);
         }
-        self.left -= 1;
-        let quotient = self.window().leading_ones();
-        let gap = if quotient < ESCAPE {
-            self.bit += quotient as usize + 1;
-            u64::from(quotient) << self.k | self.take(self.k)?
-        } else {
-            self.bit += ESCAPE as usize;
-            self.take(self.width)?
+        let corrupt = BlockError::Bucket { bucket };
+        let number = (bucket >> self.stride_bits) as usize;
+        let start = match number.checked_sub(1) {
+            None => self.start(),
+            Some(before) => self.end(before).ok_or(corrupt)?,
         };
-        let number = self.next + gap;
-        if number >= self.end || self.bit > 8 * self.bytes.len() {
-            return Err(BlockError::Group { group: self.group });
-        }
-        self.next = number + 1;
-        Ok(Some(number))
+        let end = self.end(number).ok_or(corrupt)?;
+        Ok((start < end).then_some((start, end)))
     }
+
+    /// The lists of a bucket that stands there.
+    #[inline]
+    fn lists(&self, bucket: u32, (start, end): (usize, usize)) -> Result<Lists, BlockError> {
+        let corrupt = BlockError::Bucket { bucket };
+        let mut reader = Reader { bytes: &self.bytes, bit: 8 * start, end: 8 * end };
+        for _ in 0..bucket & ((1 << self.stride_bits) - 1) {
+            reader.lists().ok_or(corrupt)?;
+        }
+        reader.lists().ok_or(corrupt)
+    }
+
+    /// Whether a bit of the block is set; reading it brings what stands there into the processor's cache.
+    fn touch(&self, byte: usize) -> bool {
+        self.bytes.get(byte).is_some_and(|byte| byte & 1 == 1)
+    }
+
+    /// Reads the people of a list.
+    #[inline]
+    fn read(&self, bucket: u32, list: &List, mut found: impl FnMut(u32)) -> Result<(), BlockError> {
+        let corrupt = BlockError::Bucket { bucket };
+        let (mut bit, mut next) = (list.bit, 0u64);
+        for _ in 0..list.people {
+            let person =
+                next + (window(&self.bytes, bit).ok_or(corrupt)? >> 1 >> (u64::BITS - 1 - list.width));
+            match u32::try_from(person) {
+                Ok(person) if person < self.people => found(person),
+                _ => return Err(corrupt),
+            }
+            next = person + 1;
+            bit += list.width as usize;
+        }
+        Ok(())
+    }
+}
+
+/// A bucket to look into.
+#[derive(Clone, Copy)]
+pub struct Visit<'b> {
+    /// The block.
+    pub block: &'b Block,
+    /// The bucket's offset within the block.
+    pub bucket: u32,
+    /// Whose lists are read.
+    pub fingers: Fingers,
+}
+
+/// Looks into many buckets, as [`Block::visit`] does into one: `found` is called with the index of the visit too, in their
+/// order.
+///
+/// Blocks are all over the memory, and each of several steps into a bucket waits for it. So some visits go every step
+/// together, and wait for each other's memory once.
+///
+/// # Errors
+/// [`BlockError::Bucket`]; some entries may have been found before.
+#[inline]
+pub fn visit_all(visits: &[Visit<'_>], mut found: impl FnMut(usize, u8, u32)) -> Result<(), BlockError> {
+    const TOGETHER: usize = 16;
+    for (chunk, some) in visits.chunks(TOGETHER).enumerate() {
+        let mut spans = [None; TOGETHER];
+        for (span, Visit { block, bucket, .. }) in spans.iter_mut().zip(some) {
+            *span = block.span(*bucket)?;
+        }
+        let mut touched = false;
+        for (span, visit) in spans.iter().zip(some) {
+            touched ^= span.is_some_and(|(start, _)| visit.block.touch(start));
+        }
+        let mut lists = [const { None }; TOGETHER];
+        for ((lists, span), Visit { block, bucket, fingers }) in lists.iter_mut().zip(spans).zip(some) {
+            let Some(span) = span else { continue };
+            let there = block.lists(*bucket, span)?;
+            for list in there.iter().filter(|list| fingers.has(list.finger)) {
+                touched ^= block.touch(list.bit / 8);
+            }
+            *lists = Some(there);
+        }
+        std::hint::black_box(touched);
+        for (place, (lists, Visit { block, bucket, fingers })) in lists.iter().zip(some).enumerate() {
+            for list in lists.iter().flat_map(Lists::iter).filter(|list| fingers.has(list.finger)) {
+                if !is_common(list.people, block.people) {
+                    let place = chunk * TOGETHER + place;
+                    block.read(*bucket, list, |person| found(place, list.finger, person))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One finger's people in a bucket: where they stand.
+#[derive(Clone, Copy, Default)]
+struct List {
+    finger: u8,
+    people: u32,
+    /// Bits of a gap.
+    width: u32,
+    /// The first gap's first bit in the block.
+    bit: usize,
+}
+
+/// The lists of a bucket, by finger.
+struct Lists {
+    lists: [List; LISTS],
+    count: usize,
+}
+
+impl Lists {
+    #[inline]
+    fn iter(&self) -> impl Iterator<Item = &List> {
+        self.lists.iter().take(self.count)
+    }
+}
+
+/// Reads what stands before the lists of buckets.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    bit: usize,
+    /// Bits from here on belong to others.
+    end: usize,
+}
+
+impl Reader<'_> {
+    /// The lists of the next bucket. Stands behind the bucket then.
+    #[inline]
+    fn lists(&mut self) -> Option<Lists> {
+        let (mut lists, mut count) = ([List::default(); LISTS], 0);
+        let there = if self.take(1)? == 0 { 0 } else { self.take(POSITIONS)? };
+        for finger in 0..POSITIONS {
+            if there >> (POSITIONS - 1 - finger) & 1 == 0 {
+                continue;
+            }
+            let last = match self.take(LENGTH_BITS)? {
+                LONG => {
+                    let more = self.take(BITS_BITS)?;
+                    self.take(u32::try_from(more).ok()? + LENGTH_BITS)?
+                }
+                short => short,
+            };
+            let width = match self.take(BITS_BITS)? {
+                WIDEST => u32::BITS,
+                width => u32::try_from(width).ok()?,
+            };
+            let people = u32::try_from(last + 1).ok()?;
+            lists[count] = List { finger: u8::try_from(finger).ok()?, people, width, bit: 0 };
+            count += 1;
+        }
+        for list in lists.iter_mut().take(count) {
+            list.bit = self.bit;
+            self.bit += usize::try_from(u64::from(list.people) * u64::from(list.width)).ok()?;
+        }
+        (self.bit <= self.end).then_some(Lists { lists, count })
+    }
+
+    /// The next `count` bits, 1 to 56.
+    #[inline]
+    fn take(&mut self, count: u32) -> Option<u64> {
+        let value = window(self.bytes, self.bit)? >> (u64::BITS - count);
+        self.bit += count as usize;
+        (self.bit <= self.end).then_some(value)
+    }
+}
+
+/// The next 57 bits or more, at the top of the word. Nothing where the block ends.
+#[inline]
+fn window(bytes: &[u8], bit: usize) -> Option<u64> {
+    let word = bytes.get(bit / 8..)?.first_chunk::<8>()?;
+    Some(u64::from_be_bytes(*word) << (bit % 8))
 }
 
 #[cfg(test)]

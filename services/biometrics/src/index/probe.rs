@@ -7,11 +7,12 @@ use super::postings::tokens;
 use crate::cylinder::FingerFeatures;
 use crate::record::FingerPosition;
 
-/// Look-ups of a probe, shared out among its fingers: each costs a block to open. Ten fingers do with
-/// fewer: of 10,000 mates among 20,000 people one was not first with 2,700 of them, and three with 2,200.
-const LOOKUPS: usize = 3_300;
-const LOOKUPS_OF_MANY: usize = 2_700;
-/// A probe of more fingers than this has many.
+/// Look-ups of a probe, shared out among its fingers. Of 10,000 ten-finger mates among 20,000 people one, whose captures are
+/// badly distorted, was the 163rd with 2,700 of them, the fifth with 4,000 and the first with 5,000.
+const LOOKUPS: usize = 4_500;
+/// The same for few fingers, each of which has more of them: further ones say less than they disturb.
+const LOOKUPS_OF_FEW: usize = 3_300;
+/// A probe of at most so many fingers has few.
 const HALF: usize = 5;
 /// Look-ups for the chance that the gallery or the probe does not say which finger it is, likewise shared out.
 const LOOKUPS_OF_UNKNOWN: usize = 150;
@@ -29,6 +30,8 @@ pub struct Fingers(u16);
 impl Fingers {
     /// All positions, and the unknown one.
     pub const ALL: Self = Self(0x7ff);
+    /// None.
+    pub(super) const NONE: Self = Self(0);
 
     /// One position.
     #[must_use]
@@ -43,37 +46,43 @@ impl Fingers {
         self.0.checked_shr(u32::from(code)).unwrap_or(0) & 1 == 1
     }
 
-    /// The lowest code.
-    pub(super) fn start(self) -> u32 {
-        self.0.trailing_zeros()
-    }
-
-    /// One beyond the highest code.
-    pub(super) fn end(self) -> u32 {
-        u16::BITS - self.0.leading_zeros()
+    /// The code, if there is one only.
+    pub(super) fn alone(self) -> Option<usize> {
+        self.0.is_power_of_two().then(|| self.0.trailing_zeros() as usize)
     }
 }
 
-/// How the fingers of one hand may be declared as those of the other.
-#[derive(Clone, Copy)]
-pub(super) enum Swap {
-    /// Finger by finger: the thumb as the thumb.
-    Hands,
-    /// By the places on the scanner: the four fingers that lie from left to right as the other four from left to right.
-    Slaps,
+/// What may be true of a probe's declared positions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Reading {
+    /// They are right.
+    Declared,
+    /// One hand was taken for the other, finger by finger: the thumb as the thumb.
+    SwappedHands,
+    /// One hand was taken for the other, by the places on the scanner: the four fingers that lie from left to right as the
+    /// other four from left to right.
+    SwappedSlaps,
+    /// Nothing is known of them.
+    Any,
 }
 
-impl Swap {
-    pub(super) const ALL: [Self; 2] = [Self::Hands, Self::Slaps];
+impl Reading {
+    /// Those by which hands were taken for each other.
+    pub const SWAPPED: [Self; 2] = [Self::SwappedHands, Self::SwappedSlaps];
+    /// All of them.
+    pub(super) const ALL: [Self; 4] = [Self::Declared, Self::SwappedHands, Self::SwappedSlaps, Self::Any];
 
-    /// What a finger declared as `position` is then; nothing for an unknown position.
-    pub(super) fn of(self, position: FingerPosition) -> Option<FingerPosition> {
+    /// What a finger declared as `position` is then. Nothing if that cannot be said: of [`Reading::Any`], and of an unknown
+    /// position if hands were swapped.
+    #[must_use]
+    pub fn of(self, position: FingerPosition) -> Option<FingerPosition> {
         let code = match (position.code(), self) {
-            (0, _) => return None,
+            (_, Self::Declared) => return Some(position),
+            (_, Self::Any) | (0, _) => return None,
             (code @ (1 | 6), _) => 7 - code,
-            (code @ ..=5, Self::Hands) => code + 5,
-            (code, Self::Hands) => code - 5,
-            (code, Self::Slaps) => 12 - code,
+            (code @ ..=5, Self::SwappedHands) => code + 5,
+            (code, Self::SwappedHands) => code - 5,
+            (code, Self::SwappedSlaps) => 12 - code,
         };
         FingerPosition::try_from(code).ok()
     }
@@ -136,7 +145,7 @@ impl fmt::Debug for Probe {
 /// Adds the look-ups of one of a person's `count` fingers.
 fn look_up(key: &TokenKey, finger: &FingerFeatures, index: u8, count: usize, lookups: &mut Vec<Lookup>) {
     let own = finger.position();
-    let most = if count > HALF { LOOKUPS_OF_MANY } else { LOOKUPS };
+    let most = if count > HALF { LOOKUPS } else { LOOKUPS_OF_FEW };
     let tokens = tokens(finger, count, most / count);
     for (rank, token) in tokens.iter().enumerate() {
         let mut add = |position, fingers| {
@@ -148,9 +157,9 @@ fn look_up(key: &TokenKey, finger: &FingerFeatures, index: u8, count: usize, loo
         }
         add(own, Fingers::only(own));
         if rank < LOOKUPS_OF_SWAPPED / count {
-            Swap::ALL
+            Reading::SWAPPED
                 .iter()
-                .filter_map(|swap| swap.of(own))
+                .filter_map(|swapped| swapped.of(own))
                 .for_each(|other| add(other, Fingers::only(other)));
         }
         if own == FingerPosition::Unknown {

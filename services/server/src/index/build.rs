@@ -10,9 +10,9 @@ use plinth_storage::{IndexView, Reader, Segment, SegmentWriter, StoreError};
 use super::segment::{parse, problem};
 use super::young::{self, Young};
 
-/// Postings of a block: about 4 KiB of them, so that sealing costs one part in a hundred, and one look-up opens little
-/// that it does not need.
-const POSTINGS_A_BLOCK: u64 = 2_048;
+/// Postings of a block at most, and at least half as many: 4 KiB and more, so that sealing costs one part in a hundred, and
+/// that a block's size says little about any one bucket.
+const POSTINGS_A_BLOCK: u64 = 6_144;
 /// A segment is taken into the next one as long as it is not this many times as large: everybody is written anew some
 /// log4(N / 4,096) times, and a search meets no more segments than that.
 const GROWTH: u64 = 4;
@@ -115,11 +115,10 @@ impl Sources<'_> {
             view.blocks(segment.id, &numbers, |place, bytes| {
                 let block = parse(bytes)?;
                 let start = numbers[place] << shift;
-                for entry in block.entries() {
-                    let Entry { bucket, finger, person } = entry.map_err(|error| problem(&error))?;
+                let entries = block.entries(|Entry { bucket, finger, person }| {
                     gathered.push(pack(start | bucket, finger, before.saturating_add(person)));
-                }
-                Ok(())
+                });
+                entries.map_err(|error| problem(&error))
             })?;
         }
         if let Some(young) = self.young {
@@ -211,11 +210,11 @@ mod tests {
     }
 
     #[test]
-    fn blocks_hold_about_four_kibibytes() {
-        for postings in [0, 1, 2_048, 1_000_000, 4_000_000_000] {
+    fn blocks_hold_four_kibibytes_and_more() {
+        for postings in [0, 1, 6_144, 1_000_000, 4_000_000_000] {
             let blocks = 1_u64 << (BUCKET_BITS - u32::from(block_bits(postings)));
             assert!(
-                blocks * POSTINGS_A_BLOCK >= postings && blocks <= postings.div_ceil(1_024).max(1),
+                blocks * POSTINGS_A_BLOCK >= postings && blocks <= postings.div_ceil(3_072).max(1),
                 "{postings}"
             );
         }

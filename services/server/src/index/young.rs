@@ -4,15 +4,15 @@ use plinth_biometrics::index::{BUCKET_BITS, Posting};
 use plinth_identity::id::Sequence;
 
 /// An entry is one word: the bucket's low bits, the finger, the person.
-const LOW_BITS: u32 = 5;
+const LOW_BITS: u32 = 3;
 const FINGER_BITS: u32 = 4;
 const PERSON_BITS: u32 = u32::BITS - LOW_BITS - FINGER_BITS;
 const PEOPLE: u32 = 1 << PERSON_BITS;
 
-/// Up to eight million people in a row of sequence numbers, each posting in four bytes.
+/// Up to 33 million people in a row of sequence numbers, each posting in four bytes.
 ///
-/// Buckets that differ only in their last five bits share a shelf. A shelf is not sorted: a look-up reads all of it, which
-/// at a few thousand people is a hundred words in a row.
+/// Buckets that differ only in their last three bits share a shelf. A shelf is not sorted: a look-up reads all of it, which
+/// at a few thousand people is some forty words in a row.
 pub(crate) struct Young {
     from: Sequence,
     people: u32,
@@ -82,7 +82,7 @@ impl Young {
         }
     }
 
-    /// Every posting in buckets from `first` on, 2^`bits` of them (at least 2^5): bucket, finger and person of each, in no
+    /// Every posting in buckets from `first` on, 2^`bits` of them (at least 2^3): bucket, finger and person of each, in no
     /// order.
     pub(crate) fn range(&self, first: u32, bits: u32) -> impl Iterator<Item = (u32, u8, u32)> {
         let shelf = (first >> LOW_BITS) as usize;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{Tally, weight};
 use crate::cylinder::FingerFeatures;
-use crate::index::{Fingers, Probe, TokenKey};
+use crate::index::{Fingers, Probe, Reading, TokenKey};
 use crate::record::FingerPosition;
 use crate::synthetic::SyntheticPerson;
 
@@ -82,6 +82,29 @@ fn the_loudest_finger_is_named() {
     assert_eq!(ranking.len(), 1);
     assert_eq!((ranking[0].person, ranking[0].probe_finger), (3, 1));
     assert_eq!(ranking[0].gallery_finger, FingerPosition::LeftRing.code());
+}
+
+#[test]
+fn whoever_swapped_hands_explain_may_be_read_so() {
+    let probe = probe(&FingerPosition::ALL);
+    let mut tally = Tally::new(&probe, 5);
+    for (index, lookup) in probe.lookups().iter().enumerate() {
+        let own = probe.positions()[usize::from(lookup.finger)];
+        for (person, reading) in (1..).zip([Reading::Declared, Reading::SwappedHands, Reading::SwappedSlaps])
+        {
+            let there = reading.of(own).unwrap();
+            if lookup.fingers == Fingers::only(there) {
+                tally.cast(index, there.code(), person);
+            }
+        }
+    }
+    let ranking = tally.ranking(5);
+    let read = |person, reading| {
+        ranking.iter().find(|candidate| candidate.person == person).unwrap().may_be_read(reading)
+    };
+    assert_eq!(Reading::ALL.map(|reading| read(1, reading)), [true, false, false, false]);
+    assert_eq!(Reading::ALL.map(|reading| read(2, reading))[..2], [false, true]);
+    assert_eq!(Reading::ALL.map(|reading| read(3, reading))[..3], [false, false, true]);
 }
 
 #[test]
