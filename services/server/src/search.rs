@@ -57,9 +57,9 @@ const ANY_ORDER: usize = 2;
 /// If that finger is at least so much alike, in thousandths: the most alike of a stranger's 64 is in one search of three,
 /// and mates' are in 24 of 25.
 const WORTH_ANY_ORDER: u32 = 600;
-/// A reading of swapped hands is given up when it says less than this after half the fingers, in thousandths: strangers seldom
-/// do, and whoever is alike does with any five fingers.
-const A_LITTLE: u32 = 30;
+/// A reading of swapped hands is given up when the first half of the fingers are not even so much more alike than strangers'
+/// on average, in thousandths: strangers' seldom are.
+const A_LITTLE: usize = 6;
 /// The readings of declared positions that are tried.
 const WAYS: u8 = 3;
 const READINGS: [Reading; WAYS as usize] = [Reading::Declared, Reading::SwappedHands, Reading::SwappedSlaps];
@@ -234,12 +234,12 @@ impl Verification<'_> {
         Ok(closer)
     }
 
-    /// How much more alike than strangers' the fingers of one position are, added up in thousandths, if the probe's are read in one way. One of unknown
-    /// position may be any: it is as alike as the most alike of them.
+    /// How much more alike than strangers' the fingers of one position are, added up in thousandths, if the probe's are read
+    /// in one way. One of unknown position may be any: it is as alike as the most alike of them.
     fn likeness_together(&mut self, fingers: &[FingerFeatures], reading: Reading) -> u32 {
-        let mut sum = 0;
+        let (mut sum, half) = (0, self.probe.len().div_ceil(2));
         for (done, probe) in self.probe.iter().enumerate() {
-            if reading != Reading::Declared && done == self.probe.len() / 2 && sum < A_LITTLE {
+            if reading != Reading::Declared && done == half && (sum as usize) < A_LITTLE * half {
                 return 0;
             }
             let Some(read) = reading.of(probe.position()) else { continue };

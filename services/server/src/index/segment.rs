@@ -136,7 +136,9 @@ pub(crate) fn parse(mut bytes: zeroize::Zeroizing<Vec<u8>>) -> Result<Block, &'s
 /// What is wrong with a block, in the words of the store.
 pub(crate) fn problem(error: &BlockError) -> &'static str {
     match error {
-        BlockError::Format => "a block is of no known format",
+        BlockError::Format => {
+            "a block of the index is of another format: order a new index with `plinth reindex`"
+        }
         BlockError::Header { .. } => "a block's header is impossible",
         BlockError::Length { .. } => "a block's buckets do not fit its length",
         BlockError::Bucket { .. } => "a bucket of a block is corrupt",
