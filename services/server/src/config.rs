@@ -63,7 +63,7 @@ pub struct ServeConfig {
 pub struct IndexSettings {
     /// Mebibytes of opened index blocks that are kept. A search reads some thousands of blocks all over the index, so it is
     /// fastest when all of it fits: about 1 GiB at 100,000 people with ten fingers. What does not fit is read and opened
-    /// again for each search.
+    /// again for each search. Beside it, every block takes some 50 bytes, open or not.
     pub cache_mib: u32,
     /// The newest people are made into a segment when there are so many: 1 to 65,536. Each of them costs about 30 KiB of
     /// memory until then, and a millisecond when the service starts.

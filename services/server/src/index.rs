@@ -281,11 +281,10 @@ fn hash_rows(
 
 /// The manifest's segments, with what is open of them already.
 fn opened(manifest: &IndexManifest, open: &[Arc<OpenSegment>], room: &Arc<Room>) -> Vec<Arc<OpenSegment>> {
-    let segments = manifest.segments.iter();
+    let segments = manifest.segments.iter().enumerate();
     let already = |id| open.iter().find(|segment| segment.id() == id).map(Arc::clone);
-    segments
-        .map(|segment| already(segment.id).unwrap_or_else(|| Arc::new(OpenSegment::new(segment, room))))
-        .collect()
+    let new = |number, segment| Arc::new(OpenSegment::new(segment, number, room));
+    segments.map(|(number, segment)| already(segment.id).unwrap_or_else(|| new(number, segment))).collect()
 }
 
 fn cast_young(young: &Young, probe: &Probe, tally: &mut Tally<'_>) {

@@ -18,9 +18,10 @@ impl Room {
         Arc::new(Self { most, taken: AtomicU64::new(0) })
     }
 
-    /// Takes so many bytes, if they are left.
-    fn take(&self, bytes: u64) -> bool {
-        let grown = |taken: u64| taken.checked_add(bytes).filter(|taken| *taken <= self.most);
+    /// Takes so many bytes, if they are left beside `reserve`.
+    fn take(&self, bytes: u64, reserve: u64) -> bool {
+        let most = self.most.saturating_sub(reserve);
+        let grown = |taken: u64| taken.checked_add(bytes).filter(|taken| *taken <= most);
         self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_ok()
     }
 }
@@ -34,14 +35,21 @@ pub(crate) struct OpenSegment {
     segment: Segment,
     blocks: Vec<OnceLock<Block>>,
     room: Arc<Room>,
+    /// Bytes of the room that this segment leaves for those after it.
+    reserve: u64,
     /// Bytes of the room that the blocks have taken.
     taken: AtomicU64,
 }
 
 impl OpenSegment {
-    pub(crate) fn new(segment: &Segment, room: &Arc<Room>) -> Self {
+    /// The segment that is the `number`th of its index, from 0. Every search looks as often into a small segment as into a
+    /// large one, which takes at least four times the room. So the first leaves an eighth of it for those that come later, the
+    /// second a quarter of that, and so on.
+    pub(crate) fn new(segment: &Segment, number: usize, room: &Arc<Room>) -> Self {
         let blocks = (0..segment.blocks).map(|_| OnceLock::new()).collect();
-        Self { segment: *segment, blocks, room: Arc::clone(room), taken: AtomicU64::new(0) }
+        let quarters = u32::try_from(number).unwrap_or(u32::MAX);
+        let reserve = (room.most / 8).checked_shr(quarters.saturating_mul(2)).unwrap_or(0);
+        Self { segment: *segment, blocks, room: Arc::clone(room), reserve, taken: AtomicU64::new(0) }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -106,7 +114,7 @@ impl OpenSegment {
     fn keep(&self, number: u32, block: Block) {
         let Some(slot) = self.blocks.get(number as usize) else { return };
         let bytes = block.bytes() as u64;
-        if !self.room.take(bytes) {
+        if !self.room.take(bytes, self.reserve) {
             return;
         }
         if slot.set(block).is_ok() {
@@ -143,5 +151,43 @@ pub(crate) fn problem(error: &BlockError) -> &'static str {
         BlockError::Length { .. } => "a block's buckets do not fit its length",
         BlockError::Bucket { .. } => "a bucket of a block is corrupt",
         _ => "a block cannot be read",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plinth_biometrics::index::block::encode;
+    use plinth_identity::id::Sequence;
+
+    fn segment(blocks: u32) -> Segment {
+        let (from, until) = (Sequence::new(1), Sequence::new(2));
+        Segment { id: 1, from, until, people: 1, postings: 0, block_bits: 0, blocks, bytes: 0 }
+    }
+
+    fn block() -> Block {
+        Block::parse(encode(&[], 0, 1).unwrap()).unwrap()
+    }
+
+    fn open(segment: &OpenSegment) -> usize {
+        segment.blocks.iter().filter(|block| block.get().is_some()).count()
+    }
+
+    #[test]
+    fn a_large_segment_leaves_room_for_later_ones_and_gives_it_back() {
+        let room = Room::new(64 * block().bytes() as u64);
+        let (first, second) = (segment(100), segment(100));
+        let (first, second) = (OpenSegment::new(&first, 0, &room), OpenSegment::new(&second, 1, &room));
+        (0..100).for_each(|number| first.keep(number, block()));
+        (0..100).for_each(|number| second.keep(number, block()));
+        assert_eq!((open(&first), open(&second)), (56, 6));
+        // A block that is open already, or that is not there, takes nothing.
+        drop(first);
+        second.keep(0, block());
+        second.keep(100, block());
+        (10..100).for_each(|number| second.keep(number, block()));
+        assert_eq!(open(&second), 62);
+        drop(second);
+        assert_eq!(room.taken.load(Ordering::Relaxed), 0);
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Block, BlockError, Entry, FORMAT, encode};
+use super::{Block, BlockError, Entry, FORMAT, Visit, encode, visit_all};
 use crate::index::{Fingers, is_common};
 use crate::record::FingerPosition;
 
@@ -63,6 +63,21 @@ proptest! {
                 prop_assert!(found.is_sorted() && found.iter().all(|entry| fingers.has(entry.finger)));
             }
         }
+    }
+
+    #[test]
+    fn visits_together_find_what_each_finds_alone(
+        (bits, people, entries) in blocks(), buckets in proptest::collection::vec(0u32..40, 0..70),
+    ) {
+        let block = Block::parse(encode(&entries, bits, people).unwrap()).unwrap();
+        let visit = |bucket: &u32| Visit { block: &block, bucket: *bucket, fingers: Fingers::ALL };
+        let visits: Vec<_> = buckets.iter().map(visit).collect();
+        let (mut together, mut alone) = (Vec::new(), Vec::new());
+        visit_all(&visits, |index, finger, person| together.push((index, finger, person))).unwrap();
+        for (index, bucket) in buckets.iter().enumerate() {
+            block.visit(*bucket, Fingers::ALL, |finger, person| alone.push((index, finger, person))).unwrap();
+        }
+        prop_assert_eq!(together, alone);
     }
 
     #[test]
