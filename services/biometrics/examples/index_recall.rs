@@ -230,9 +230,9 @@ impl Gallery {
             fingers: lookup.fingers,
         };
         let visits: Vec<Visit<'_>> = probe.lookups().iter().map(visit).collect();
-        let visited = visit_all(&visits, |index, finger, person| {
-            cast += 1;
-            tally.cast(index, finger, person);
+        let visited = visit_all(&visits, |index, finger, people| {
+            cast += people.len();
+            tally.cast_all(index, finger, 0, people);
         });
         if let Err(error) = visited {
             eprintln!("{error}");

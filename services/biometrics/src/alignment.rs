@@ -11,11 +11,12 @@
 //! and chance is not rewarded, because no minutia has a say in where it lands itself. (Kernel regression: Nadaraya,
 //! *Theory of Probability and its Applications* 9(1), 1964.)
 
-use crate::cylinder::{Cylinder, FingerFeatures};
-use crate::hamming::similarity;
+use crate::cylinder::FingerFeatures;
+use crate::hamming::LANES;
 use crate::hull::Hull;
 use crate::matcher::Pair;
 use crate::motion::{Motion, Point, Tie};
+use crate::weighing::{self, Evidence};
 
 /// Minutiae this far apart after the rigid fit, in pixels at 500 dpi, may still be the same one: two ridges (they stand
 /// about 9 pixels apart), which is what skin stretches over a finger's width.
@@ -40,21 +41,6 @@ pub(crate) const STRETCHES: usize = 2;
 pub(crate) const NEIGHBOURHOOD: f32 = 111.0;
 /// Weight of "not stretched", in neighbours at no distance.
 pub(crate) const STIFFNESS: f32 = 0.7;
-/// Standard deviations of mates' distances (pixels) and turns (units of 360/256 degrees) after all that.
-pub(crate) const SPREAD: f32 = 8.0;
-pub(crate) const TURN_SPREAD: f32 = 16.0;
-/// What a tie counts if the cylinders over it have little in common, and what similarity "little" is.
-pub(crate) const UNLIKE: f32 = 0.7;
-pub(crate) const LITTLE: f32 = 0.5;
-/// What each unit of similarity beyond that adds.
-pub(crate) const LIKENESS: f32 = 0.75;
-/// What a tie counts if one of its minutiae, at the edge of what was seen, has no cylinder.
-pub(crate) const UNKNOWN: f32 = 1.1;
-/// A common area with fewer minutiae than this counts as if it had so many.
-pub(crate) const MIN_COMMON: f32 = 8.0;
-/// Shrinkage: this many paired minutiae count half, because a few fall together by chance.
-pub(crate) const CHANCE_PAIRS: f32 = 3.0;
-
 /// Memory of the alignment, reused from one comparison to the next.
 #[derive(Default)]
 pub(crate) struct Alignment {
@@ -109,9 +95,6 @@ impl Places {
     }
 }
 
-/// Minutiae that are looked at together.
-const LANES: usize = 8;
-
 /// So many minutiae by their coordinates; lanes that are left over are infinitely far away.
 struct Block {
     x: [f32; LANES],
@@ -157,16 +140,19 @@ pub(crate) struct Relaxed<'a> {
     pub(crate) support: &'a [f32],
     /// Indices of the pairs, highest relaxed similarity first.
     pub(crate) order: &'a [usize],
+    /// How alike every probe cylinder (major) and every gallery cylinder are.
+    pub(crate) similarities: &'a [[f32; LANES]],
 }
 
 impl Alignment {
-    /// The share of minutiae that fall together, 0 to about 1, on the best of a few alignments.
-    pub(crate) fn covered(
+    /// Finds what falls together on the best of a few alignments; nothing, if there is none.
+    pub(crate) fn align(
         &mut self,
         probe: &FingerFeatures,
         gallery: &FingerFeatures,
         relaxed: &Relaxed<'_>,
-    ) -> f32 {
+        evidence: &mut Evidence,
+    ) {
         self.probe.clear();
         self.probe.extend(probe.minutiae.iter().map(|&place| Point::from(place)));
         self.gallery.clear();
@@ -180,17 +166,23 @@ impl Alignment {
         self.strips.resize(STRIPS + 1, u8::try_from(self.gallery.len()).unwrap_or(u8::MAX));
         self.blocks.clear();
         self.blocks.extend(self.gallery.chunks(LANES).map(Block::of));
-        let Some(motion) = self.best_motion(probe, gallery, relaxed) else { return 0.0 };
+        let Some(motion) = self.best_motion(probe, gallery, relaxed) else { return };
         self.lay(&motion);
         std::mem::swap(&mut self.meetings, &mut self.best);
         for _ in 0..STRETCHES {
             self.stretch();
             self.meet(motion.turn, STRETCHED_REACH);
         }
-        let paired: f32 =
-            self.meetings.iter().map(|meeting| self.weight(probe, gallery, motion.turn, meeting)).sum();
-        let common = self.common(&motion, &probe.hull, &gallery.hull);
-        paired / common * paired / (paired + CHANCE_PAIRS)
+        evidence.common = self.common(&motion, &probe.hull, &gallery.hull);
+        let similar = |meeting: &Meeting| {
+            let (p, g) = (standing_on(probe, meeting.probe)?, standing_on(gallery, meeting.gallery)?);
+            let row = p * gallery.cylinders.len().div_ceil(LANES);
+            Some(relaxed.similarities.get(row + g / LANES)?[g % LANES])
+        };
+        evidence.meetings.extend(self.meetings.iter().map(|meeting| {
+            let (square, turn) = self.apart(motion.turn, meeting);
+            weighing::Meeting { square, turn, similarity: similar(meeting) }
+        }));
     }
 
     /// The motion, of those that the most trusted pairs lead to, under which most falls together.
@@ -296,20 +288,23 @@ impl Alignment {
             let last = usize::from(self.strips[strip(x + reach) + 1]).div_ceil(LANES);
             for block in first..last {
                 let Block { x: xs, y: ys, angle: angles } = &self.blocks[block];
-                let mut distances = [0f32; LANES];
+                let mut squares = [0f32; LANES];
                 let mut lanes = 0u32;
                 for lane in 0..LANES {
                     let (dx, dy) = (x - xs[lane], y - ys[lane]);
-                    let square = dx * dx + dy * dy;
-                    let turn = difference(angle, angles[lane]);
-                    distances[lane] = square.sqrt() + PIXELS_A_TURN * f32::from(turn);
-                    lanes |= u32::from((square < reach * reach) & (turn <= TURN)) << lane;
+                    squares[lane] = dx * dx + dy * dy;
+                    lanes |= u32::from(squares[lane] < reach * reach) << lane;
                 }
                 while lanes != 0 {
                     let lane = lanes.trailing_zeros() as usize;
                     lanes &= lanes - 1;
+                    let turn = difference(angle, angles[lane]);
+                    if turn > TURN {
+                        continue;
+                    }
+                    let distance = squares[lane].sqrt() + PIXELS_A_TURN * f32::from(turn);
                     // The bits of positive floats are in the order of their values; an index fits a byte.
-                    let (distance, g) = (u64::from(distances[lane].to_bits()), block * LANES + lane);
+                    let (distance, g) = (u64::from(distance.to_bits()), block * LANES + lane);
                     self.near.push(distance << 16 | (p << 8 | g) as u64);
                 }
             }
@@ -356,28 +351,21 @@ impl Alignment {
         }
     }
 
-    /// What a meeting counts: how near and how parallel the two are, and how alike what surrounds them.
-    fn weight(&self, probe: &FingerFeatures, gallery: &FingerFeatures, turn: u8, meeting: &Meeting) -> f32 {
+    /// The square of the distance of two that met, pixels, and how far they are turned against each other.
+    fn apart(&self, turn: u8, meeting: &Meeting) -> (f32, f32) {
         let (p, g) = (usize::from(meeting.probe), usize::from(meeting.gallery));
         let (x, y) = self.moved.at(p);
         let (dx, dy) = (x - self.gallery[g].x, y - self.gallery[g].y);
-        let turn = f32::from(difference(self.probe[p].angle.wrapping_add(turn), self.gallery[g].angle));
-        let squares = (dx * dx + dy * dy) / (SPREAD * SPREAD) + turn * turn / (TURN_SPREAD * TURN_SPREAD);
-        let alike = match (standing_on(probe, meeting.probe), standing_on(gallery, meeting.gallery)) {
-            (Some(a), Some(b)) => UNLIKE + LIKENESS * (similarity(a, b) - LITTLE).max(0.0),
-            _ => UNKNOWN,
-        };
-        (-0.5 * squares).exp() * alike
+        let turn = difference(self.probe[p].angle.wrapping_add(turn), self.gallery[g].angle);
+        (dx * dx + dy * dy, f32::from(turn))
     }
 
-    /// Minutiae of each finger where the other was seen too: the geometric mean of the two counts.
-    fn common(&self, motion: &Motion, probe_hull: &Hull, gallery_hull: &Hull) -> f32 {
+    /// Minutiae of each finger where the other was seen too.
+    fn common(&self, motion: &Motion, probe_hull: &Hull, gallery_hull: &Hull) -> (f32, f32) {
         let upright = |(x, y): (f32, f32)| (x, -y);
-        let of_probe =
-            gallery_hull.count(self.probe.iter().map(|point| upright(motion.forward(point)))) as f32;
-        let of_gallery =
-            probe_hull.count(self.gallery.iter().map(|point| upright(motion.backward(point)))) as f32;
-        (of_probe.max(MIN_COMMON) * of_gallery.max(MIN_COMMON)).sqrt()
+        let of_probe = gallery_hull.count(self.probe.iter().map(|point| upright(motion.forward(point))));
+        let of_gallery = probe_hull.count(self.gallery.iter().map(|point| upright(motion.backward(point))));
+        (of_probe as f32, of_gallery as f32)
     }
 
     /// Overwrites what was learnt of the last two fingers.
@@ -404,8 +392,7 @@ fn difference(a: u8, b: u8) -> u8 {
     turn.min(turn.wrapping_neg())
 }
 
-/// The cylinder over a minutia: they stand in the order of the minutiae.
-fn standing_on(finger: &FingerFeatures, minutia: u8) -> Option<&Cylinder> {
-    let at = finger.cylinders.binary_search_by_key(&minutia, |cylinder| cylinder.minutia).ok()?;
-    Some(&finger.cylinders[at])
+/// The index of the cylinder over a minutia: they stand in the order of the minutiae.
+fn standing_on(finger: &FingerFeatures, minutia: u8) -> Option<usize> {
+    finger.cylinders.binary_search_by_key(&minutia, |cylinder| cylinder.minutia).ok()
 }

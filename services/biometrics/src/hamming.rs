@@ -48,9 +48,9 @@ impl Lanes {
         Self { blocks: cylinders.chunks(LANES).map(block).collect() }
     }
 
-    /// Similarities of `cylinder` with all of these, in their order, eight a block; 0 for the lanes left empty.
+    /// Adds the similarities of `cylinder` with all of these to `row`, in their order, eight a block; 0 for the lanes left
+    /// empty.
     pub(crate) fn similarities(&self, cylinder: &Cylinder, row: &mut Vec<[f32; LANES]>) {
-        row.clear();
         #[cfg(target_arch = "x86_64")]
         if wide::is_there() {
             #[expect(unsafe_code, reason = "the processor has just said that it has these instructions")]
@@ -74,6 +74,7 @@ impl Zeroize for Lanes {
 
 /// Similarity of two cylinders, 0 to 1: one minus the distance over the cells that both have seen, normalised as in the
 /// paper (see [`crate::cylinder`]).
+#[cfg(test)]
 pub(crate) fn similarity(a: &Cylinder, b: &Cylinder) -> f32 {
     let (mut in_a, mut in_b, mut in_both) = (0, 0, 0);
     // A cylinder sets no cell that it has not seen, so the other's mask alone leaves the common cells.
@@ -218,6 +219,7 @@ mod tests {
             let lanes = Lanes::of(&gallery);
             let (mut row, mut portable) = (Vec::new(), Vec::new());
             for cylinder in &probe {
+                row.clear();
                 lanes.similarities(cylinder, &mut row);
                 portable.clear();
                 portable_row(cylinder, &lanes.blocks, &mut portable);

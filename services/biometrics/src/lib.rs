@@ -21,6 +21,7 @@ mod motion;
 pub mod record;
 pub mod reference;
 pub mod synthetic;
+pub mod weighing;
 
 pub use cylinder::{ALGORITHM_VERSION, FeatureError, FingerFeatures};
 pub use index::TokenKey;

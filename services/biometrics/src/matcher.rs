@@ -9,6 +9,7 @@ use zeroize::Zeroize;
 use crate::alignment::{Alignment, Relaxed};
 use crate::cylinder::{FingerFeatures, Place};
 use crate::hamming::LANES;
+use crate::weighing::{Evidence, Weights};
 
 /// Two cylinders are compared only if their minutiae differ by at most 90 degrees: fingers are seldom captured
 /// further turned against each other.
@@ -20,8 +21,6 @@ pub(crate) const KEEP: f32 = 0.5;
 /// Pairs that make a score: from `MIN_PAIRS` for small fingers to `MAX_PAIRS` for rich ones.
 pub(crate) const MIN_PAIRS: f32 = 4.0;
 pub(crate) const MAX_PAIRS: f32 = 12.0;
-/// Weight of the share of minutiae that fall together; the rest is the relaxed similarity.
-pub(crate) const COVERED_WEIGHT: f32 = 0.36;
 
 /// Likeness of two fingers, 0 (nothing in common) to 1 (identical). Meaning comes from [`crate::calibration`].
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug, Default)]
@@ -69,7 +68,8 @@ pub enum Stage {
 /// Compares fingers, reusing its memory from one comparison to the next; results do not depend on that.
 #[derive(Default)]
 pub struct Matcher {
-    row: Vec<[f32; LANES]>,
+    /// How alike every probe cylinder (major) and every gallery cylinder are, gallery cylinders some at once.
+    similarities: Vec<[f32; LANES]>,
     ranks: Vec<u64>,
     pairs: Vec<Pair>,
     corners: Vec<(Corner, Corner)>,
@@ -82,6 +82,7 @@ pub struct Matcher {
     next: Vec<f32>,
     order: Vec<usize>,
     alignment: Alignment,
+    evidence: Evidence,
 }
 
 /// A probe cylinder and a gallery cylinder that may be the same minutia.
@@ -122,32 +123,44 @@ impl Matcher {
         Score::new(self.pairs.iter().map(|pair| pair.similarity).sum::<f32>() / count)
     }
 
+    /// What a full comparison finds, before it is weighed: [`Weights::BUILT`] give the score of [`Self::compare`] for it.
+    pub fn examine(&mut self, probe: &FingerFeatures, gallery: &FingerFeatures) -> Evidence {
+        self.compare(probe, gallery);
+        self.evidence.clone()
+    }
+
     /// A full comparison broken off after a stage, for finding out what each takes. Scores compare only with those
     /// of the same stage; those of [`Stage::Similarity`] and [`Stage::Selection`] mean nothing.
     pub fn compare_until(&mut self, last: Stage, probe: &FingerFeatures, gallery: &FingerFeatures) -> Score {
         if last == Stage::Similarity {
-            let mut highest = 0.0f32;
+            self.similarities.clear();
             for cylinder in &probe.cylinders {
-                gallery.lanes.similarities(cylinder, &mut self.row);
-                highest = self.row.as_flattened().iter().fold(highest, |high, &next| high.max(next));
+                gallery.lanes.similarities(cylinder, &mut self.similarities);
             }
-            return Score::new(highest);
+            return Score::new(self.similarities.as_flattened().iter().copied().fold(0.0, f32::max));
         }
+        self.evidence.agreed = 0.0;
+        self.evidence.meetings.clear();
         let size = probe.cylinders.len().min(gallery.cylinders.len());
         self.pair_up(probe, gallery, size);
         if self.pairs.len() < 2 || last == Stage::Selection {
             return Score(0.0);
         }
         self.relax(probe, gallery);
-        let agreed = self.consolidate(pairs_of_a_score(size));
+        self.evidence.agreed = self.consolidate(pairs_of_a_score(size));
         if last == Stage::Relaxation {
-            return Score::new(agreed);
+            return Score::new(self.evidence.agreed);
         }
         self.order.sort_unstable_by(|&s, &t| self.relaxed[t].total_cmp(&self.relaxed[s]).then(s.cmp(&t)));
-        let relaxed =
-            Relaxed { pairs: &self.pairs, values: &self.relaxed, support: &self.support, order: &self.order };
-        let covered = self.alignment.covered(probe, gallery, &relaxed);
-        Score::new((1.0 - COVERED_WEIGHT) * agreed + COVERED_WEIGHT * covered)
+        let relaxed = Relaxed {
+            pairs: &self.pairs,
+            values: &self.relaxed,
+            support: &self.support,
+            order: &self.order,
+            similarities: &self.similarities,
+        };
+        self.alignment.align(probe, gallery, &relaxed, &mut self.evidence);
+        Weights::BUILT.score(&self.evidence)
     }
 
     /// Fills `pairs` with the `wanted` most similar pairs, most similar first.
@@ -157,9 +170,11 @@ impl Matcher {
         // even enter.
         let most = 3 * wanted + LANES;
         let mut floor = f32::MIN_POSITIVE;
+        self.similarities.clear();
         for (p, a) in probe.cylinders.iter().enumerate() {
-            gallery.lanes.similarities(a, &mut self.row);
-            for (block, similarities) in self.row.iter().enumerate() {
+            let before = self.similarities.len();
+            gallery.lanes.similarities(a, &mut self.similarities);
+            for (block, similarities) in self.similarities[before..].iter().enumerate() {
                 // All eight at once, then only those that qualify.
                 let mut lanes = similarities
                     .iter()
@@ -237,9 +252,15 @@ impl Matcher {
         for _ in 0..ROUNDS {
             self.next.clear();
             self.next.extend(self.relaxed.iter().map(|own| KEEP * own));
-            for &Link { one, other, forth, back } in &self.links {
-                self.next[one] += share * forth * self.relaxed[other];
-                self.next[other] += share * back * self.relaxed[one];
+            // Links stand by their first pair, whose sum is written when it is complete.
+            for links in self.links.chunk_by(|a, b| a.one == b.one) {
+                let one = links[0].one;
+                let (mut sum, own) = (self.next[one], self.relaxed[one]);
+                for &Link { other, forth, back, .. } in links {
+                    sum += share * forth * self.relaxed[other];
+                    self.next[other] += share * back * own;
+                }
+                self.next[one] = sum;
             }
             std::mem::swap(&mut self.relaxed, &mut self.next);
         }
@@ -274,7 +295,7 @@ impl Matcher {
 
 impl Drop for Matcher {
     fn drop(&mut self) {
-        self.row.as_flattened_mut().zeroize();
+        self.similarities.as_flattened_mut().zeroize();
         self.ranks.zeroize();
         self.coordinates.zeroize();
         self.gaps.zeroize();
@@ -286,6 +307,7 @@ impl Drop for Matcher {
         self.links.fill(Link { one: 0, other: 0, forth: 0.0, back: 0.0 });
         self.corners.fill((Corner::default(), Corner::default()));
         self.alignment.wipe();
+        self.evidence.wipe();
     }
 }
 
@@ -356,8 +378,8 @@ impl Tables {
     }
 }
 
-/// How well one pair agrees with another and the other with the one, given by how many pixels their distances differ (`gap`): in distance, relative direction, and bearing as
-/// seen from the first minutia of each.
+/// How well one pair agrees with another and the other with the one, given by how many pixels their distances differ
+/// (`gap`): in distance, relative direction, and bearing as seen from the first minutia of each.
 fn compatibility(
     tables: &Tables,
     gap: f32,
@@ -370,12 +392,19 @@ fn compatibility(
         return (0.0, 0.0);
     }
     let (u, v) = ((c.x - a.x, c.y - a.y), (d.x - b.x, d.y - b.y));
+    if u == (0.0, 0.0) || v == (0.0, 0.0) {
+        return (0.0, 0.0);
+    }
+    let (forth, back) = (bearing(a, b, u, v), bearing(c, d, u, v));
+    if forth == 0.0 && back == 0.0 {
+        return (0.0, 0.0);
+    }
     let distance = sigmoid(gap, DISTANCE_SIGMOID);
-    if distance < NEGLIGIBLE || u == (0.0, 0.0) || v == (0.0, 0.0) {
+    if distance < NEGLIGIBLE {
         return (0.0, 0.0);
     }
     let both = direction * distance;
-    (both * bearing(a, b, u, v), both * bearing(c, d, u, v))
+    (both * forth, both * back)
 }
 
 /// Agreement of the bearings of `u`, seen from `a`'s direction, and of `v`, seen from `b`'s. The other ends see both
@@ -394,6 +423,7 @@ mod tests {
     use crate::cylinder::FingerFeatures;
     use crate::record::{FingerPosition, FingerRecord, Minutia};
     use crate::synthetic::SyntheticPerson;
+    use crate::weighing::Weights;
 
     fn record(person: u64, capture: u32) -> FingerRecord {
         SyntheticPerson::new(2, person).capture(FingerPosition::RightIndex, capture)
@@ -411,6 +441,20 @@ mod tests {
             for b in &fingers {
                 assert_eq!(used.compare(a, b), compare(a, b));
                 assert_eq!(used.compare_local(a, b), Matcher::new().compare_local(a, b));
+            }
+        }
+    }
+
+    #[test]
+    fn evidence_weighed_as_built_is_the_score() {
+        let fingers =
+            [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(person, capture)| features(&record(person, capture)));
+        let mut matcher = Matcher::new();
+        for a in &fingers {
+            for b in &fingers {
+                let evidence = matcher.examine(a, b);
+                assert!(evidence.meetings.len() <= a.minutiae.len().min(b.minutiae.len()));
+                assert_eq!(Weights::BUILT.score(&evidence), matcher.compare(a, b));
             }
         }
     }

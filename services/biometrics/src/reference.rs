@@ -7,17 +7,20 @@
 use std::f64::consts::{PI, TAU};
 
 use crate::alignment::{
-    AGREEMENT, ANCHORS, CHANCE_PAIRS, FITS, LIKENESS, LITTLE, MIN_COMMON, MIN_TIES, NEIGHBOURHOOD,
-    PIXELS_A_TURN, REACH, SPREAD, STIFFNESS, STRETCHED_REACH, STRETCHES, TURN, TURN_SPREAD, UNKNOWN, UNLIKE,
+    AGREEMENT, ANCHORS, FITS, MIN_TIES, NEIGHBOURHOOD, PIXELS_A_TURN, REACH, STIFFNESS, STRETCHED_REACH,
+    STRETCHES, TURN,
 };
 use crate::cylinder::{
     BIT_THRESHOLD, CELLS, Cylinder, FeatureError, FingerFeatures, HULL_MARGIN, MIN_CONTRIBUTORS,
     MIN_VALID_CELLS, PLANES, Place, RADIUS, SIDE, SIGMA_DIRECTION, SIGMA_SPACE,
 };
 use crate::hamming::{Lanes, MIN_COMMON_CELLS};
-use crate::matcher::{COVERED_WEIGHT, KEEP, MAX_PAIRS, MAX_TURN, MIN_PAIRS, ROUNDS};
+use crate::matcher::{KEEP, MAX_PAIRS, MAX_TURN, MIN_PAIRS, ROUNDS};
 use crate::motion::LEVER;
 use crate::record::{FingerPosition, FingerRecord};
+use crate::weighing::Weights;
+
+const WEIGHTS: Weights = Weights::BUILT;
 
 /// A minutia: pixels at 500 dpi with y upwards, radians.
 #[derive(Clone, Copy)]
@@ -198,7 +201,7 @@ pub fn compare(probe: &FingerFeatures, gallery: &FingerFeatures) -> f64 {
         }
     }
     let agreed = consolidate(&pairs, size);
-    let weight = f64::from(COVERED_WEIGHT);
+    let weight = f64::from(WEIGHTS.covered);
     let covered = covered(probe, gallery, &pairs, &support);
     ((1.0 - weight) * agreed + weight * covered).min(1.0)
 }
@@ -342,22 +345,22 @@ fn covered_by(probe: &FingerFeatures, gallery: &FingerFeatures, laid: &[Spot], o
         .map(|m| {
             let alike = match (on(probe, m.probe), on(gallery, m.gallery)) {
                 (Some(p), Some(g)) => {
-                    let beyond = (similarity(probe, p, gallery, g) - f64::from(LITTLE)).max(0.0);
-                    f64::from(UNLIKE) + f64::from(LIKENESS) * beyond
+                    let beyond = (similarity(probe, p, gallery, g) - f64::from(WEIGHTS.little)).max(0.0);
+                    f64::from(WEIGHTS.unlike) + f64::from(WEIGHTS.likeness) * beyond
                 }
-                _ => f64::from(UNKNOWN),
+                _ => f64::from(WEIGHTS.unknown),
             };
-            let squares =
-                (m.distance / f64::from(SPREAD)).powi(2) + (m.turn / f64::from(TURN_SPREAD)).powi(2);
+            let squares = (m.distance / f64::from(WEIGHTS.spread)).powi(2)
+                + (m.turn / f64::from(WEIGHTS.turn_spread)).powi(2);
             (-0.5 * squares).exp() * alike
         })
         .sum();
     let in_gallery = laid.iter().filter(|&&spot| near_hull(of_gallery, spot)).count();
     // A gallery minutia lies on the probe if the probe, moved onto the gallery, surrounds it.
     let in_probe = of_gallery.iter().filter(|&&spot| near_hull(laid, spot)).count();
-    let common =
-        (in_gallery as f64).max(f64::from(MIN_COMMON)) * (in_probe as f64).max(f64::from(MIN_COMMON));
-    paired / common.sqrt() * paired / (paired + f64::from(CHANCE_PAIRS))
+    let common = (in_gallery as f64).max(f64::from(WEIGHTS.min_common))
+        * (in_probe as f64).max(f64::from(WEIGHTS.min_common));
+    paired / common.sqrt() * paired / (paired + f64::from(WEIGHTS.chance_pairs))
 }
 
 /// Where minutia `p` lies once it is moved on by the mean of what its neighbours' meetings leave over.

@@ -277,7 +277,7 @@ impl Block {
         mut found: impl FnMut(u8, u32),
     ) -> Result<(), BlockError> {
         let visit = Visit { block: self, bucket, fingers };
-        visit_all(&[visit], |_, finger, person| found(finger, person))
+        visit_all(&[visit], |_, finger, people| people.iter().for_each(|person| found(finger, *person)))
     }
 
     /// Calls `found` with all entries, in order.
@@ -291,7 +291,8 @@ impl Block {
             let mut reader = Reader { bytes: &self.bytes, bit: 8 * start, end: 8 * end };
             for bucket in first..first + stride {
                 for list in reader.lists().ok_or(BlockError::Bucket { bucket })?.iter() {
-                    self.read(bucket, list, |person| found(Entry { bucket, finger: list.finger, person }))?;
+                    let entry = |person: &u32| Entry { bucket, finger: list.finger, person: *person };
+                    self.read(bucket, list, |people| people.iter().map(entry).for_each(&mut found))?;
                 }
             }
         }
@@ -351,20 +352,33 @@ impl Block {
         self.bytes.get(byte).is_some_and(|byte| byte & 1 == 1)
     }
 
-    /// Reads the people of a list.
+    /// Reads the people of a list, some at a time, ascending.
     #[inline]
-    fn read(&self, bucket: u32, list: &List, mut found: impl FnMut(u32)) -> Result<(), BlockError> {
+    fn read(&self, bucket: u32, list: &List, mut found: impl FnMut(&[u32])) -> Result<(), BlockError> {
+        const AT_ONCE: usize = 64;
         let corrupt = BlockError::Bucket { bucket };
-        let (mut bit, mut next) = (list.bit, 0u64);
-        for _ in 0..list.people {
-            let person =
-                next + (window(&self.bytes, bit).ok_or(corrupt)? >> 1 >> (u64::BITS - 1 - list.width));
-            match u32::try_from(person) {
-                Ok(person) if person < self.people => found(person),
-                _ => return Err(corrupt),
+        let gaps_a_word = (WINDOW_BITS / list.width.max(1)) as usize;
+        let (mut bit, mut next, mut left) = (list.bit, 0u64, list.people as usize);
+        while left > 0 {
+            let mut people = [0; AT_ONCE];
+            let some = &mut people[..left.min(AT_ONCE)];
+            for slots in some.chunks_mut(gaps_a_word) {
+                let mut gaps = window(&self.bytes, bit).ok_or(corrupt)?;
+                bit += slots.len() * list.width as usize;
+                for slot in slots {
+                    // 64 gaps of 32 bits and so many persons more never overflow.
+                    let person = next.wrapping_add(gaps >> 1 >> (u64::BITS - 1 - list.width));
+                    gaps <<= list.width;
+                    *slot = low(person);
+                    next = person.wrapping_add(1);
+                }
             }
-            next = person + 1;
-            bit += list.width as usize;
+            // They ascend: the last tells of all.
+            if next > u64::from(self.people) {
+                return Err(corrupt);
+            }
+            found(some);
+            left -= some.len();
         }
         Ok(())
     }
@@ -381,8 +395,8 @@ pub struct Visit<'b> {
     pub fingers: Fingers,
 }
 
-/// Looks into many buckets, as [`Block::visit`] does into one: `found` is called with the index of the visit too, in their
-/// order.
+/// Looks into many buckets, as [`Block::visit`] does into one: `found` is called with the index of the visit, in their
+/// order, a finger, and some of its people, ascending. A finger may have more in the next call.
 ///
 /// Blocks are all over the memory, and each of several steps into a bucket waits for it. So some visits go every step
 /// together, and wait for each other's memory once.
@@ -390,7 +404,7 @@ pub struct Visit<'b> {
 /// # Errors
 /// [`BlockError::Bucket`]; some entries may have been found before.
 #[inline]
-pub fn visit_all(visits: &[Visit<'_>], mut found: impl FnMut(usize, u8, u32)) -> Result<(), BlockError> {
+pub fn visit_all(visits: &[Visit<'_>], mut found: impl FnMut(usize, u8, &[u32])) -> Result<(), BlockError> {
     const TOGETHER: usize = 16;
     for (chunk, some) in visits.chunks(TOGETHER).enumerate() {
         let mut spans = [None; TOGETHER];
@@ -415,7 +429,7 @@ pub fn visit_all(visits: &[Visit<'_>], mut found: impl FnMut(usize, u8, u32)) ->
             for list in lists.iter().flat_map(Lists::iter).filter(|list| fingers.has(list.finger)) {
                 if !is_common(list.people, block.people) {
                     let place = chunk * TOGETHER + place;
-                    block.read(*bucket, list, |person| found(place, list.finger, person))?;
+                    block.read(*bucket, list, |people| found(place, list.finger, people))?;
                 }
             }
         }
@@ -496,7 +510,18 @@ impl Reader<'_> {
     }
 }
 
-/// The next 57 bits or more, at the top of the word. Nothing where the block ends.
+/// The low half of a word.
+#[inline]
+fn low(word: u64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
+    let low = word as u32;
+    low
+}
+
+/// Bits that a window shows at least.
+const WINDOW_BITS: u32 = 57;
+
+/// The next [`WINDOW_BITS`] or more, at the top of the word. Nothing where the block ends.
 #[inline]
 fn window(bytes: &[u8], bit: usize) -> Option<u64> {
     let word = bytes.get(bit / 8..)?.first_chunk::<8>()?;

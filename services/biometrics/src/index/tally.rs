@@ -1,5 +1,7 @@
 //! Weighs what a probe's look-ups find, and ranks people by it.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::fmt;
 
 use super::probe::{Fingers, Lookup, Probe, Reading};
@@ -68,6 +70,9 @@ pub const MAX_PEOPLE: u32 = 1 << (u32::BITS - CODE_BITS);
 /// for a common one.
 const IMAGINED: f64 = 2_000.0;
 
+/// People whose scores are added up at a time: as many as the scores of fit into a core's own cache, since meetings come
+/// from all over the people.
+const TILE: usize = 1 << 18;
 const READINGS: usize = Reading::ALL.len();
 const DECLARED: usize = 0;
 const ANY: usize = READINGS - 1;
@@ -84,10 +89,19 @@ pub struct Tally<'p> {
     people: u32,
     /// A person (28 bits) and the position code of a finger (4), in the order of the casts.
     meetings: Vec<u32>,
-    /// The look-ups of the meetings: index, and the first meeting.
-    runs: Vec<(usize, usize)>,
+    /// Meetings of one look-up each, with people in ascending order.
+    runs: Vec<Run>,
     /// Which fingers the last of those looks for.
     wanted: Fingers,
+}
+
+/// Meetings in a row.
+#[derive(Clone, Copy)]
+struct Run {
+    /// The index of the look-up.
+    lookup: usize,
+    /// The first meeting; the last is the one before the next run's first.
+    begin: usize,
 }
 
 impl<'p> Tally<'p> {
@@ -103,18 +117,39 @@ impl<'p> Tally<'p> {
         }
     }
 
-    /// Counts that a finger (position code) of `person` is in the bucket of the look-up of that index. What names no
-    /// look-up or person, or a finger that is not looked for there, is not counted. Each finger of a person is to be cast
-    /// once a look-up. Four bytes of memory each.
+    /// Counts that a finger (position code) of `person` is in the bucket of the look-up of that index, as
+    /// [`Self::cast_all`] does of several.
     #[inline]
     pub fn cast(&mut self, lookup: usize, finger: u8, person: u32) {
-        if self.runs.last().is_none_or(|run| run.0 != lookup) {
-            self.runs.push((lookup, self.meetings.len()));
+        self.cast_all(lookup, finger, 0, &[person]);
+    }
+
+    /// Counts that a finger (position code) of several people, in ascending order, is in the bucket of the look-up of that
+    /// index; they are `from` and more, each so many more. What names no look-up or person, or a finger that is not
+    /// looked for there, is not counted. Each finger of a person is to be cast once a look-up; one look-up after the other
+    /// takes least time. Four bytes of memory each.
+    #[inline]
+    pub fn cast_all(&mut self, lookup: usize, finger: u8, from: u32, people: &[u32]) {
+        if self.runs.last().is_none_or(|run| run.lookup != lookup) {
+            self.runs.push(Run { lookup, begin: self.meetings.len() });
             self.wanted = self.probe.lookups().get(lookup).map_or(Fingers::NONE, |lookup| lookup.fingers);
         }
-        if self.wanted.has(finger) && person < self.people {
-            self.meetings.push(person << CODE_BITS | u32::from(finger));
+        // They ascend: whoever is beyond the last person stands at the end.
+        let known = match people.last() {
+            Some(last) if from.saturating_add(*last) < self.people => people.len(),
+            _ => people.partition_point(|person| from.saturating_add(*person) < self.people),
+        };
+        let [first, ..] = people[..known] else { return };
+        if !self.wanted.has(finger) {
+            return;
         }
+        // Whoever is known is below `self.people`: nothing overflows.
+        let meeting = |person: u32| from.wrapping_add(person) << CODE_BITS | u32::from(finger);
+        let begun = self.runs.last().is_some_and(|run| run.begin < self.meetings.len());
+        if begun && self.meetings.last().is_some_and(|last| *last > meeting(first)) {
+            self.runs.push(Run { lookup, begin: self.meetings.len() });
+        }
+        self.meetings.extend(people[..known].iter().map(|person| meeting(*person)));
     }
 
     /// The `most` people for whom the index speaks most, best first; of equals, the lower offset first. Some places are
@@ -122,18 +157,19 @@ impl<'p> Tally<'p> {
     /// candidates already.
     #[must_use]
     pub fn ranking(self, most: usize) -> Vec<Candidate> {
+        self.ranking_by_tiles(most, TILE)
+    }
+
+    fn ranking_by_tiles(&self, most: usize, tile: usize) -> Vec<Candidate> {
         let weights = self.weights();
-        let scores = self.scores(&weights);
-        let best = scores.each_ref().map(|scores| best(scores, most));
+        let best = self.best(&weights, most, tile);
         let mut queues = best.each_ref().map(|best| best.iter());
-        let mut taken = vec![false; self.people as usize];
+        let mut taken = HashSet::new();
         let mut chosen: Vec<Chosen> = Vec::new();
         for turn in TURNS.into_iter().cycle() {
-            let free = |(_, person): &&(u16, u32)| !std::mem::replace(&mut taken[*person as usize], true);
-            match queues[turn].find(free) {
-                Some(&(votes, person)) => {
-                    let said = scores.each_ref().map(|scores| scores[person as usize]);
-                    chosen.push(Chosen { person, votes, readings: Readings::of(said) });
+            match queues[turn].find(|scored| taken.insert(scored.person)) {
+                Some(&Scored { person, said }) => {
+                    chosen.push(Chosen { person, votes: said[turn], readings: Readings::of(said) });
                 }
                 None if queues.iter().all(|queue| queue.len() == 0) => break,
                 None => {}
@@ -148,12 +184,11 @@ impl<'p> Tally<'p> {
 
     /// Look-ups and their meetings, by runs.
     fn runs(&self) -> impl Iterator<Item = (usize, Lookup, &[u32])> {
-        let ends = self.runs.iter().skip(1).map(|run| run.1).chain([self.meetings.len()]);
+        let ends = self.runs.iter().skip(1).map(|run| run.begin).chain([self.meetings.len()]);
         let lookup = |index: usize| self.probe.lookups().get(index).copied();
-        self.runs
-            .iter()
-            .zip(ends)
-            .filter_map(move |(run, end)| Some((run.0, lookup(run.0)?, &self.meetings[run.1..end])))
+        self.runs.iter().zip(ends).filter_map(move |(run, end)| {
+            Some((run.lookup, lookup(run.lookup)?, &self.meetings[run.begin..end]))
+        })
     }
 
     /// What a meeting counts, by look-up and position code.
@@ -169,23 +204,43 @@ impl<'p> Tally<'p> {
         counts.iter().map(|counts| counts.map(|count| weight(count, self.people))).collect()
     }
 
-    /// What speaks for each person under each reading.
-    fn scores(&self, weights: &[[u8; CODES]]) -> [Vec<u16>; READINGS] {
-        let mut scores: [Vec<u16>; READINGS] = std::array::from_fn(|_| vec![0; self.people as usize]);
+    /// The people for whom most speaks under each reading, at most `most` each: highest first, of equals the lower
+    /// offset first. Scores are added up `tile` people at a time.
+    fn best(&self, weights: &[[u8; CODES]], most: usize, tile: usize) -> [Vec<Scored>; READINGS] {
         let expected: Vec<_> = self.probe.positions().iter().map(|position| expected(*position)).collect();
-        for (index, lookup, meetings) in self.runs() {
-            let Some(expected) = expected.get(usize::from(lookup.finger)) else { continue };
-            let everywhere = lookup.fingers == Fingers::ALL;
-            for ((scores, expected), reading) in scores.iter_mut().zip(expected).zip(Reading::ALL) {
-                let expected = if everywhere && reading == Reading::Any { u16::MAX } else { *expected };
-                match lookup.fingers.alone() {
-                    Some(code) if expected >> code & 1 == 1 => add(scores, meetings, weights[index][code]),
-                    Some(_) => {}
-                    None => add_each(scores, meetings, &weights[index], expected),
+        let mut runs: Vec<_> = self.runs().filter(|(_, _, meetings)| !meetings.is_empty()).collect();
+        let mut best = [const { Best::new() }; READINGS];
+        let mut scores: [Vec<u16>; READINGS] = Default::default();
+        for first in (0..self.people as usize).step_by(tile) {
+            let count = tile.min(self.people as usize - first);
+            let (from, until) = (to_u32(first), to_u32(first + count));
+            for scores in &mut scores {
+                scores.clear();
+                scores.resize(count, 0);
+            }
+            for (index, lookup, left) in &mut runs {
+                // Each run ascends: what belongs here stands first.
+                let (here, rest) = left.split_at(first_beyond(left, until));
+                *left = rest;
+                let Some(expected) = expected.get(usize::from(lookup.finger)) else { continue };
+                let everywhere = lookup.fingers == Fingers::ALL;
+                for ((scores, expected), reading) in scores.iter_mut().zip(expected).zip(Reading::ALL) {
+                    let expected = if everywhere && reading == Reading::Any { u16::MAX } else { *expected };
+                    match lookup.fingers.alone() {
+                        Some(code) if expected >> code & 1 == 1 => {
+                            add(scores, here, from, weights[*index][code])
+                        }
+                        Some(_) => {}
+                        None => add_each(scores, here, from, &weights[*index], expected),
+                    }
                 }
             }
+            for (reading, best) in best.iter_mut().enumerate() {
+                best.look_through(&scores, reading, from, most);
+            }
         }
-        scores
+        let mut number = 0..;
+        best.map(|best| best.finish(number.next().unwrap_or_default(), most))
     }
 
     /// Finds the loudest finger of the probe for each of the chosen people.
@@ -237,20 +292,83 @@ struct Chosen {
     readings: Readings,
 }
 
-/// Adds one weight for everyone met.
-fn add(scores: &mut [u16], meetings: &[u32], weight: u8) {
+/// What speaks for a person under each reading.
+#[derive(Clone, Copy)]
+struct Scored {
+    person: u32,
+    said: [u16; READINGS],
+}
+
+/// The people of the highest scores under a reading so far.
+struct Best {
+    people: Vec<Scored>,
+    /// Whoever has less is not among them.
+    least: u16,
+}
+
+impl Best {
+    const fn new() -> Self {
+        Self { people: Vec::new(), least: 1 }
+    }
+
+    /// Takes in whoever may be among them; scores begin with those of person `from`.
+    fn look_through(&mut self, scores: &[Vec<u16>; READINGS], reading: usize, from: u32, most: usize) {
+        const AT_ONCE: usize = 64;
+        for (chunk, some) in scores[reading].chunks(AT_ONCE).enumerate() {
+            // Hardly anybody is: without a branch for each.
+            if !some.iter().fold(false, |any, votes| any | (*votes >= self.least)) {
+                continue;
+            }
+            for (place, votes) in (chunk * AT_ONCE..).zip(some) {
+                if *votes >= self.least {
+                    let said = scores.each_ref().map(|scores| scores[place]);
+                    self.offer(Scored { person: from + to_u32(place), said }, reading, most);
+                }
+            }
+        }
+    }
+
+    fn offer(&mut self, scored: Scored, reading: usize, most: usize) {
+        /// Beyond twice as many, sorting out has something to do.
+        const FEW: usize = 256;
+        self.people.push(scored);
+        if self.people.len() >= 2 * most + FEW {
+            self.people.select_nth_unstable_by_key(most, |scored| scored.rank(reading));
+            self.people.truncate(most);
+            // Whoever comes later comes after those of equal score.
+            let least = self.people.iter().map(|scored| scored.said[reading]).min();
+            self.least = least.map_or(u16::MAX, |least| least.saturating_add(1));
+        }
+    }
+
+    fn finish(mut self, reading: usize, most: usize) -> Vec<Scored> {
+        self.people.sort_unstable_by_key(|scored| scored.rank(reading));
+        self.people.truncate(most);
+        self.people
+    }
+}
+
+impl Scored {
+    /// The highest score lowest, of equals the lower offset.
+    fn rank(&self, reading: usize) -> (Reverse<u16>, u32) {
+        (Reverse(self.said[reading]), self.person)
+    }
+}
+
+/// Adds one weight for everyone met; scores begin with that of person `from`.
+fn add(scores: &mut [u16], meetings: &[u32], from: u32, weight: u8) {
     if weight == 0 {
         return;
     }
     for meeting in meetings {
-        if let Some(score) = scores.get_mut((meeting >> CODE_BITS) as usize) {
+        if let Some(score) = scores.get_mut((meeting >> CODE_BITS).wrapping_sub(from) as usize) {
             *score = score.saturating_add(u16::from(weight));
         }
     }
 }
 
 /// Adds for everyone met with an expected finger what that finger's meetings count.
-fn add_each(scores: &mut [u16], meetings: &[u32], weights: &[u8; CODES], expected: u16) {
+fn add_each(scores: &mut [u16], meetings: &[u32], from: u32, weights: &[u8; CODES], expected: u16) {
     let mut expected_weights = *weights;
     for (code, weight) in expected_weights.iter_mut().enumerate() {
         *weight *= u8::from(expected >> code & 1 == 1);
@@ -261,11 +379,27 @@ fn add_each(scores: &mut [u16], meetings: &[u32], weights: &[u8; CODES], expecte
     for meeting in meetings {
         let weight = expected_weights[code(*meeting)];
         if weight > 0
-            && let Some(score) = scores.get_mut((meeting >> CODE_BITS) as usize)
+            && let Some(score) = scores.get_mut((meeting >> CODE_BITS).wrapping_sub(from) as usize)
         {
             *score = score.saturating_add(u16::from(weight));
         }
     }
+}
+
+/// How many meetings of a run, from its first on, are with people before `until`. A search from the front: few are, and
+/// the rest of the run is left where it is in memory.
+fn first_beyond(run: &[u32], until: u32) -> usize {
+    let before = |meeting: &u32| meeting >> CODE_BITS < until;
+    let (mut begin, mut end) = (0, 16);
+    while run.get(end).is_some_and(before) {
+        (begin, end) = (end, 2 * end);
+    }
+    let rest = &run[begin..run.len().min(end)];
+    begin + rest.partition_point(before)
+}
+
+fn to_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// The position code of a meeting.
@@ -295,26 +429,6 @@ fn weight(count: u32, people: u32) -> u8 {
     }
     let rarity = ((f64::from(people) + IMAGINED) / (f64::from(count) + 0.5)).ln();
     (4.0 * (rarity - 2.0)).max(0.0).round() as u8
-}
-
-/// The people of the `most` highest scores above 0, and their scores: highest first, of equals the lower offset first.
-fn best(scores: &[u16], most: usize) -> Vec<(u16, u32)> {
-    // Strangers have fewer votes; whoever has more is sorted anyway.
-    const COUNTED: usize = 4_096;
-    let mut counts = vec![0usize; COUNTED];
-    for score in scores {
-        counts[usize::from(*score).min(COUNTED - 1)] += 1;
-    }
-    let (mut least, mut reached) = (COUNTED - 1, counts[COUNTED - 1]);
-    while least > 1 && reached < most {
-        least -= 1;
-        reached += counts[least];
-    }
-    let people = scores.iter().copied().zip(0..);
-    let mut best: Vec<(u16, u32)> = people.filter(|(score, _)| usize::from(*score) >= least).collect();
-    best.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-    best.truncate(most);
-    best
 }
 
 #[cfg(test)]

@@ -105,8 +105,8 @@ impl OpenSegment {
         tally: &mut Tally<'_>,
     ) -> Result<(), &'static str> {
         let offset = super::offset(self.segment.from);
-        let visited = visit_all(visits, |index, finger, person| {
-            tally.cast(place(index), finger, offset.saturating_add(person));
+        let visited = visit_all(visits, |index, finger, people| {
+            tally.cast_all(place(index), finger, offset, people);
         });
         visited.map_err(|error| problem(&error))
     }

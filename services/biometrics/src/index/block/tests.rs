@@ -73,7 +73,8 @@ proptest! {
         let visit = |bucket: &u32| Visit { block: &block, bucket: *bucket, fingers: Fingers::ALL };
         let visits: Vec<_> = buckets.iter().map(visit).collect();
         let (mut together, mut alone) = (Vec::new(), Vec::new());
-        visit_all(&visits, |index, finger, person| together.push((index, finger, person))).unwrap();
+        let found = |index, finger, people: &[u32]| together.extend(people.iter().map(|person| (index, finger, *person)));
+        visit_all(&visits, found).unwrap();
         for (index, bucket) in buckets.iter().enumerate() {
             block.visit(*bucket, Fingers::ALL, |finger, person| alone.push((index, finger, person))).unwrap();
         }

@@ -37,6 +37,7 @@ proptest! {
     #[test]
     fn the_first_candidates_are_those_of_a_slow_count(
         casts in proptest::collection::btree_set((0usize..60, 0u8..=10, 0u32..12), 1..400), unknown in any::<bool>(),
+        tile in 1usize..20,
     ) {
         let position = if unknown { FingerPosition::Unknown } else { FingerPosition::RightThumb };
         let probe = probe(&[position, FingerPosition::LeftRing]);
@@ -46,7 +47,7 @@ proptest! {
         let mut expected: Vec<_> = declared_votes(&probe, &casts, 12).into_iter().collect();
         expected.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         expected.truncate(3);
-        let ranking = tally.ranking(3);
+        let ranking = tally.ranking_by_tiles(3, tile);
         // Nobody but the declared positions names the first three, unless these have run out.
         let found: Vec<_> = ranking.iter().map(|candidate| (candidate.person, candidate.votes)).collect();
         prop_assert_eq!(&found[..expected.len()], expected);
