@@ -47,6 +47,19 @@ async fn a_bad_sample_is_named_and_hides_none_of_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_strangers_must_be_told_apart_more_surely_the_same_fingers_are_worth_less() {
+    let mut powers = Vec::new();
+    for target_fpir in [0.1, 1e-6] {
+        let mut world = World::with(|config| config.deduplication.target_fpir = target_fpir).await;
+        let agency = world.agency("north").await;
+        let report = agency.check_capture(samples(1, 0, &fingers(1)), world.now()).await.unwrap();
+        powers.push(report.power);
+        world.stop().await;
+    }
+    assert!(powers[0] > powers[1] + 0.01, "{powers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_answer_is_the_same_whoever_is_enrolled_and_leaves_nothing_behind() {
     let mut world = World::new().await;
     let agency = world.agency("north").await;

@@ -42,7 +42,12 @@ fn keeper() -> plinth_identity::dsse::SigningKey {
 
 /// A world that knows the keeper of the register, stopped.
 async fn stopped_world() -> World {
-    let mut world = World::with(|config| config.index.newest = 8).await;
+    stopped_world_with(8).await
+}
+
+/// The same, where so many newest people make a segment.
+async fn stopped_world_with(newest: u32) -> World {
+    let mut world = World::with(|config| config.index.newest = newest).await;
     let party = plinth_tests::party(
         plinth_identity::party::PartyKind::Agency,
         "keeper",
@@ -180,6 +185,34 @@ async fn a_load_that_was_interrupted_goes_on_and_gives_nobody_a_second_number() 
     drop(import);
     importer.close().await;
     assert_eq!(fsck::must_be_clean(&world.config).identities, PEOPLE + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_leaves_an_index_of_which_the_next_start_has_nothing_to_make() {
+    // Fewer stay in memory whatever happens.
+    const CROWD: u64 = 600;
+    let mut world = stopped_world_with(4_096).await;
+    let folder = world.folder.path().join("crowd");
+    let mut writer = RegisterWriter::open(&folder).unwrap();
+    for person in 0..CROWD {
+        let fingers = Fingers::new(samples(person, 0, &fingers(1))).unwrap();
+        let external = ExternalId::parse(&format!("P-{person}")).unwrap();
+        let record = RegisterRecord::new(external, None, demographics("Somebody"), fingers, START).unwrap();
+        writer.push(EncodedRecord::from(&record)).unwrap();
+    }
+    let draft = RegisterDraft {
+        name: "Crowd".to_owned(),
+        party: party_id("keeper"),
+        audience: None,
+        created_at: START,
+    };
+    writer.finish(draft, &keeper()).unwrap();
+    let register = Register::open(&folder, |_: &PartyId| Some(keeper().public())).unwrap();
+    assert!(load(&world, &register, usize::MAX).await.1);
+    world.restart().await;
+    let state = world.administrator(0).await.index(world.now()).await.unwrap();
+    assert_eq!((state.people, state.newest, state.segments), (CROWD, 0, 1));
+    world.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

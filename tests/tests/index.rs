@@ -65,16 +65,24 @@ async fn people_are_found_in_segments_and_in_memory_and_after_a_restart_too() {
     let mut world = world().await;
     let agency = world.agency("north").await;
     enrol_all(&world, &agency, 0..TOWN).await;
-    let state = until(&world, |state| state.segments > 0 && state.newest < 8).await;
-    assert_eq!((state.people, state.epoch), (TOWN, 1));
+    let mut town = TOWN;
+    let state = loop {
+        let state = until(&world, |state| state.segments > 0 && state.newest < 8).await;
+        if state.newest > 0 {
+            break state;
+        }
+        enrol_all(&world, &agency, town..town + 1).await;
+        town += 1;
+    };
+    assert_eq!((state.people, state.epoch), (town, 1));
     assert!(state.bytes > 0);
-    all_come_again(&world, &agency, 0..TOWN).await;
+    all_come_again(&world, &agency, 0..town).await;
     world.restart().await;
     let agency = world.agency_again("north").await;
     let after = until(&world, |state| state.newest < 8).await;
-    assert_eq!((after.people, after.epoch), (TOWN, 1));
-    all_come_again(&world, &agency, 0..TOWN).await;
-    let new = outcome(&world, &agency, TOWN, 0, 4).await;
+    assert_eq!((after.people, after.epoch, after.newest), (town, 1, state.newest));
+    all_come_again(&world, &agency, 0..town).await;
+    let new = outcome(&world, &agency, town, 0, 4).await;
     assert!(matches!(new, EnrolmentOutcome::Issued { .. }));
     world.stop().await;
     fsck::must_be_clean(&world.config);
@@ -98,7 +106,12 @@ async fn whoever_is_withdrawn_is_not_found_any_more_and_can_enrol_again() {
         assert!(matches!(send(person, 0).await, EnrolmentOutcome::Issued { .. }));
     }
     let EnrolmentOutcome::Pending { case } = send(1, 1).await else { panic!("not for a human") };
-    let before = until(&world, |state| state.segments > 0).await;
+    // What is built after the first segment holds the case's person, too.
+    let first = until(&world, |state| state.segments > 0).await.bytes;
+    for person in 8..12 {
+        send(person, 0).await;
+    }
+    let before = until(&world, |state| state.people == 12 && state.bytes != first).await;
     let (one, two) = (world.administrator(0).await, world.administrator(1).await);
     let payload = one.case_decision(case, CaseDecision::Refuse, "the same person", world.now()).unwrap();
     one.decide_case([one.approve(payload.clone()), two.approve(payload)]).await.unwrap();
@@ -111,6 +124,14 @@ async fn whoever_is_withdrawn_is_not_found_any_more_and_can_enrol_again() {
     world.restart().await;
     let administrator = world.administrator(0).await;
     assert_eq!(administrator.case(case, world.now()).await.unwrap().candidates.len(), 1);
+    // Whoever has left is in no segment that is made from now on.
+    let agency = world.agency_again("north").await;
+    let before = until(&world, |_| true).await.bytes;
+    for person in 12..20 {
+        let draft = enrolment("Somebody", person, 0, &thumb);
+        agency.enrol(&agency.request(draft, world.now()).unwrap()).await.unwrap();
+    }
+    until(&world, |state| state.bytes != before).await;
     world.stop().await;
     fsck::must_be_clean(&world.config);
 }

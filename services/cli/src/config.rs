@@ -164,7 +164,8 @@ struct RelyingParties {
 /// The `[index]` section: whom a search looks through.
 #[derive(clap::Args, Serialize, Default)]
 struct Index {
-    /// (`index`) Memory for opened blocks of the index: about 1 GiB for 100,000 people, so that none is read twice.
+    /// (`index`) Memory for opened blocks of the index: about 1 GiB for each 100,000 people, so that none is read twice
+    /// [default: two fifths of the machine's or the container's].
     #[arg(long = "index-cache-mib", env = "PLINTH_INDEX_CACHE_MIB", value_name = "MIB")]
     cache_mib: Option<u32>,
     /// (`index`) The newest people, who are in memory only, at 30 KiB each.

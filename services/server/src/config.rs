@@ -61,10 +61,11 @@ pub struct ServeConfig {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IndexSettings {
-    /// Mebibytes of opened index blocks that are kept. A search reads some thousands of blocks all over the index, so it is
-    /// fastest when all of it fits: about 1 GiB at 100,000 people with ten fingers. What does not fit is read and opened
-    /// again for each search. Beside it, every block takes some 50 bytes, open or not.
-    pub cache_mib: u32,
+    /// Mebibytes of opened index blocks that are kept; two fifths of the memory there is, if nothing is said. A search
+    /// reads some thousands of blocks all over the index, so it is fastest when all of it fits: about 1 GiB for each
+    /// 100,000 people with ten fingers. What does not fit is read and opened again for each search. Beside it, every block
+    /// takes some 50 bytes, open or not.
+    pub cache_mib: Option<u32>,
     /// The newest people are made into a segment when there are so many: 1 to 65,536. Each of them costs about 30 KiB of
     /// memory until then, and a millisecond when the service starts.
     pub newest: u32,
@@ -75,13 +76,22 @@ pub struct IndexSettings {
 
 impl IndexSettings {
     pub(crate) fn cache_bytes(self) -> u64 {
-        u64::from(self.cache_mib) << 20
+        self.cache_mib.map_or_else(|| memory_bytes() / 5 * 2, |mib| u64::from(mib) << 20)
     }
+}
+
+/// The memory of the machine, or of the container if that has less. 4 GiB where the system does not say.
+fn memory_bytes() -> u64 {
+    const UNKNOWN: u64 = 4 << 30;
+    let machine = procfs::Current::current().map_or(UNKNOWN, |memory: procfs::Meminfo| memory.mem_total);
+    // "max" where there is no limit.
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    limit.and_then(|limit| limit.trim().parse().ok()).map_or(machine, |limit: u64| limit.min(machine))
 }
 
 impl Default for IndexSettings {
     fn default() -> Self {
-        Self { cache_mib: 1_024, newest: 4_096, sweep: true }
+        Self { cache_mib: None, newest: 4_096, sweep: true }
     }
 }
 

@@ -17,6 +17,7 @@ use plinth_biometrics::cylinder::FingerFeatures;
 use plinth_biometrics::index::{Candidate, INDEX_VERSION, Posting, Probe, Tally, TokenKey, postings};
 use plinth_identity::id::Sequence;
 use plinth_storage::{IndexManifest, IndexView, Reader, StoreError};
+use tracing::info;
 
 pub(crate) use indexer::{Arrival, Foreman, Indexer};
 use segment::{OpenSegment, Room};
@@ -70,6 +71,7 @@ impl Index {
         let generation = Arc::new(Generation::of(reader, &manifest));
         let mut young = Young::new(end(&manifest));
         read_in(reader, &generation, &mut young, reader.head().next_sequence)?;
+        report_size(&manifest, cache_bytes);
         let segments = opened(&manifest, &[], &room);
         let settled = Settled { generation: Arc::clone(&generation), manifest, view, segments, frozen: None };
         Ok(Self {
@@ -203,6 +205,20 @@ impl Index {
             Arc::new(Settled { generation: Arc::clone(&generation), manifest, view, segments, frozen: None });
         *newest = Newest { generation, young };
         Ok(())
+    }
+}
+
+/// Says how far the cache holds the index: what is read and opened again for every search is most of its work then.
+fn report_size(manifest: &IndexManifest, cache_bytes: u64) {
+    let bytes: u64 = manifest.segments.iter().map(|segment| segment.bytes).sum();
+    let (index_mib, cache_mib) = (bytes.div_ceil(1 << 20), cache_bytes >> 20);
+    if bytes > cache_bytes {
+        info!(
+            index_mib,
+            cache_mib, "the index is larger than its cache: a larger index.cache_mib makes searches faster"
+        );
+    } else {
+        info!(index_mib, cache_mib, "the cache holds the whole index");
     }
 }
 
