@@ -206,6 +206,16 @@ impl View<'_> {
             .transpose()
     }
 
+    /// Opens a row, and leaves it unread.
+    pub(crate) fn plaintext<T: Table>(
+        &self,
+        key: &T::Key,
+        secret: Option<&[u8]>,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        let sealed = self.bytes(T::NAME, key.as_ref())?;
+        sealed.map(|sealed| self.database.plaintext::<T>(key, secret, &sealed)).transpose()
+    }
+
     /// Visits rows in key order from a key on, until the visitor breaks or the table ends.
     pub(crate) fn walk(
         &self,

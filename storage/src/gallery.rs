@@ -38,14 +38,8 @@ impl Reader {
         let mut found = Vec::new();
         found.resize_with(sequences.len(), || None);
         self.shared.database.rows_at::<Features>(&keys, |at, plaintext| {
-            let algorithm = StoredFeatures::algorithm(&plaintext).map_err(corrupt)?;
             let place = order[at];
-            found[place] = if algorithm == ALGORITHM_VERSION {
-                Some(OpenedRow(Opened::Stored(plaintext)))
-            } else {
-                let row = current(&view, sequences[place], StoredFeatures::Stale { algorithm })?;
-                row.map(|row| OpenedRow(Opened::Made(row)))
-            };
+            found[place] = OpenedRow::of(&view, sequences[place], plaintext)?;
             Ok(())
         })?;
         Ok(found)
@@ -108,6 +102,20 @@ enum Opened {
 }
 
 impl OpenedRow {
+    /// An unsealed row of somebody. Nothing for a person who has left between two reads.
+    fn of(
+        view: &View<'_>,
+        sequence: Sequence,
+        plaintext: Zeroizing<Vec<u8>>,
+    ) -> Result<Option<Self>, StoreError> {
+        let algorithm = StoredFeatures::algorithm(&plaintext).map_err(corrupt)?;
+        if algorithm == ALGORITHM_VERSION {
+            return Ok(Some(Self(Opened::Stored(plaintext))));
+        }
+        let row = current(view, sequence, StoredFeatures::Stale { algorithm })?;
+        Ok(row.map(|row| Self(Opened::Made(row))))
+    }
+
     /// All fingers.
     pub fn fingers(&self) -> Result<Vec<FingerFeatures>, StoreError> {
         self.fingers_where(|_| true)
@@ -173,6 +181,14 @@ pub(crate) fn features(view: &View<'_>, sequence: Sequence) -> Result<Option<Fea
     match view.row::<Features>(&sequence.get().to_be_bytes(), None)? {
         None => Ok(None),
         Some(stored) => current(view, sequence, stored),
+    }
+}
+
+/// The same, opened only.
+pub(crate) fn opened(view: &View<'_>, sequence: Sequence) -> Result<Option<OpenedRow>, StoreError> {
+    match view.plaintext::<Features>(&sequence.get().to_be_bytes(), None)? {
+        None => Ok(None),
+        Some(plaintext) => OpenedRow::of(view, sequence, plaintext),
     }
 }
 

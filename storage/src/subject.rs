@@ -3,14 +3,14 @@
 use std::hint::black_box;
 use std::ops::ControlFlow;
 
-use plinth_identity::gallery::{FeatureRow, Holder};
+use plinth_identity::gallery::Holder;
 use plinth_identity::identity_record::IdentityRecord;
 use plinth_identity::number::{Identifier, IdentityNumber};
 use plinth_identity::virtual_number::{VirtualNumber, VirtualNumberRow};
 
 use crate::database::View;
 use crate::error::StoreError;
-use crate::gallery;
+use crate::gallery::{self, OpenedRow};
 use crate::reader::Reader;
 use crate::tables::Table;
 use crate::tables::features::Features;
@@ -22,8 +22,8 @@ use crate::tables::virtual_numbers::VirtualNumbers;
 pub struct SubjectRow {
     /// The record.
     pub record: IdentityRecord,
-    /// The features.
-    pub features: FeatureRow,
+    /// The features, if they were asked for.
+    pub features: Option<OpenedRow>,
     /// Whether this is the holder of the number asked for. If not, it is a stand-in, and the answer is no.
     pub present: bool,
     /// The holder's number, if the holder is present.
@@ -38,9 +38,14 @@ impl Reader {
     /// hash of its digits, the same one each time.
     ///
     /// Known and unknown cost the same: the number's own row, or its neighbour in the table, and the stand-in's row are
-    /// both fetched, one of them is opened, and one features row is fetched and opened. A virtual number costs one row
-    /// more, fetched and opened, for one that was never given too. Nothing is returned only while nobody holds a number at all.
-    pub fn subject(&self, identifier: &Identifier) -> Result<Option<SubjectRow>, StoreError> {
+    /// both fetched, one of them is opened, and one features row is fetched and opened if `with_features`. A virtual number
+    /// costs one row more, fetched and opened, for one that was never given too. Nothing is returned only while nobody
+    /// holds a number at all.
+    pub fn subject(
+        &self,
+        identifier: &Identifier,
+        with_features: bool,
+    ) -> Result<Option<SubjectRow>, StoreError> {
         let view = self.shared.database.live();
         // Sequence numbers begin at 1.
         let given = self.head().next_sequence.get().saturating_sub(1);
@@ -76,8 +81,13 @@ impl Reader {
             }
         };
         let record = self.shared.database.unseal::<Identities>(&key, Some(&holder.digits()), &sealed)?;
-        let features = gallery::features(&view, record.sequence)?
-            .ok_or_else(|| StoreError::corrupt(Features::NAME, "a person with a number has no features"))?;
+        let features = if with_features {
+            let row = gallery::opened(&view, record.sequence)?;
+            let missing = || StoreError::corrupt(Features::NAME, "a person with a number has no features");
+            Some(row.ok_or_else(missing)?)
+        } else {
+            None
+        };
         Ok(Some(SubjectRow { record, features, present, number: present.then_some(holder), virtual_row }))
     }
 

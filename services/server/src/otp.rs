@@ -99,7 +99,7 @@ struct CodeProposal {
 impl CodeProposal {
     fn prepare(core: &Core, request: OtpRequest, party: Arc<Party>) -> Result<Self, Refusal> {
         let (now, read_at) = (core.now()?, core.reader.head().commits);
-        let found = core.reader.subject(&request.identifier)?;
+        let found = core.reader.subject(&request.identifier, false)?;
         let number = found.as_ref().and_then(|row| row.number);
         let usable = found.as_ref().is_some_and(|row| {
             row.present

@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use plinth_biometrics::cylinder::FingerFeatures;
+use plinth_identity::application::FingerPosition;
 use plinth_identity::attempts::Attempts;
 use plinth_identity::authentication::{CodeFinding, Decision, Findings, Subject, Verdict, conclude, judge};
 use plinth_identity::evidence::{CodeClaim, Evidence};
@@ -120,7 +122,8 @@ impl Settled {
 }
 
 /// Compares what was presented with the record of the holder, or with the person who stands in when nobody holds the
-/// number. Either way one record and one features row are fetched, opened and compared with everything that was sent.
+/// number. Either way one record, and one features row if fingers were sent, are fetched, opened and compared with
+/// everything that was sent.
 pub(crate) fn compare(core: &Core, presented: Presented, stand: Stand) -> Result<Judged, Refusal> {
     let Presented { party, identifier, evidence, .. } = &presented;
     let (now, read_at) = (core.now()?, core.reader.head().commits);
@@ -130,11 +133,15 @@ pub(crate) fn compare(core: &Core, presented: Presented, stand: Stand) -> Result
     };
     let found = match (stand, identifier) {
         (Stand::Nobody, Identifier::Number(number)) if core.reader.identity(number)?.is_none() => None,
-        _ => core.reader.subject(identifier)?,
+        _ => core.reader.subject(identifier, evidence.fingers.is_some())?,
     };
     let (findings, number, record) = match found {
         Some(SubjectRow { record, features: row, present, virtual_row, number }) => {
-            let subject = Subject { record, fingers: row.fingers };
+            let fingers = match row {
+                Some(row) => row.fingers_where(|position| may_pair(&features, position))?,
+                None => Vec::new(),
+            };
+            let subject = Subject { record, fingers };
             let (mut findings, score) =
                 judge(evidence, &features, &subject, present, &core.authentication, now);
             core.metrics.authenticated(findings.fingers, &score);
@@ -152,6 +159,12 @@ pub(crate) fn compare(core: &Core, presented: Presented, stand: Stand) -> Result
     };
     let token = whose.map(|number| core.keys().relying_party_token(&number, party));
     Ok(Judged { presented, person, findings, record, token, read_at })
+}
+
+/// Whether a recorded finger of this position is compared with any of those that were sent. The others need not be decoded.
+fn may_pair(sent: &[FingerFeatures], position: FingerPosition) -> bool {
+    let unknown = FingerPosition::Unknown;
+    position == unknown || sent.iter().any(|finger| [position, unknown].contains(&finger.position()))
 }
 
 /// Whether somebody stands in for a number that nobody holds. Always, but in the control of the timing trial.

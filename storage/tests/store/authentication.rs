@@ -107,7 +107,7 @@ fn two_steps_that_took_the_same_message_number_are_a_conflict() {
 fn a_virtual_number_leads_to_its_holder_and_an_unknown_one_to_a_stand_in() {
     let store = Store::new();
     let (reader, mut writer) = store.open();
-    assert!(reader.subject(&Identifier::Virtual(virtual_number(1))).unwrap().is_none());
+    assert!(reader.subject(&Identifier::Virtual(virtual_number(1)), true).unwrap().is_none());
     populate(&mut writer, 1..=4);
     let mut staged = writer.stage();
     enrol_pending(&mut staged, 5);
@@ -125,14 +125,14 @@ fn a_virtual_number_leads_to_its_holder_and_an_unknown_one_to_a_stand_in() {
         staged.put_virtual_number(&virtual_number(2), &row);
         writer.commit(staged, vec![()]).unwrap();
         assert_eq!(reader.virtual_number(&virtual_number(2)).unwrap(), Some(row));
-        let subject = reader.subject(&Identifier::Virtual(virtual_number(2))).unwrap().unwrap();
+        let subject = reader.subject(&Identifier::Virtual(virtual_number(2)), true).unwrap().unwrap();
         assert!(subject.present && subject.virtual_row == Some(row));
         assert!(subject.number == Some(number(2)) && subject.record.sequence == Sequence::new(2));
     }
     let mut chosen = std::collections::BTreeSet::new();
     for unknown in 100..200 {
         let asked = Identifier::Virtual(virtual_number(unknown));
-        let [one, again] = [(); 2].map(|()| reader.subject(&asked).unwrap().unwrap());
+        let [one, again] = [(); 2].map(|()| reader.subject(&asked, true).unwrap().unwrap());
         assert!(!one.present && one.number.is_none() && one.virtual_row.is_none());
         assert_eq!(one.record.sequence, again.record.sequence);
         chosen.insert(one.record.sequence.get());
@@ -148,7 +148,7 @@ fn a_virtual_number_of_somebody_without_a_record_is_damage() {
     let mut staged = writer.stage();
     staged.put_virtual_number(&virtual_number(1), &virtual_row(&number(9)));
     writer.commit(staged, vec![()]).unwrap();
-    let refused = reader.subject(&Identifier::Virtual(virtual_number(1))).err();
+    let refused = reader.subject(&Identifier::Virtual(virtual_number(1)), true).err();
     assert!(matches!(refused, Some(StoreError::Corrupt { place: "virtual_numbers", .. })), "{refused:?}");
 }
 
