@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{Tally, weight};
+use super::{CODE_BITS, Tally, first_beyond, weight};
 use crate::cylinder::FingerFeatures;
 use crate::index::{Fingers, Probe, Reading, TokenKey};
 use crate::record::FingerPosition;
@@ -67,6 +67,16 @@ proptest! {
         people.dedup();
         prop_assert_eq!(people.len(), ranking.len());
         prop_assert!(people.iter().all(|person| *person < 10));
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_run_is_cut_where_the_people_beyond_begin(
+        people in proptest::collection::btree_set(0u32..200, 0..150), until in 0u32..210,
+    ) {
+        let run: Vec<u32> = people.iter().map(|person| person << CODE_BITS | 3).collect();
+        prop_assert_eq!(first_beyond(&run, until), people.iter().filter(|person| **person < until).count());
     }
 }
 
