@@ -26,7 +26,9 @@ mod table;
 mod tail;
 
 pub use fit::{SyntheticScores, knots, synthetic_scores};
-pub use fusion::{PersonScore, compare_people, compare_people_in_any_order, compare_people_read_as, fuse};
+pub use fusion::{
+    PersonScore, compare_people, compare_people_in_any_order, compare_people_read_as, fuse, may_pair,
+};
 pub use table::{
     HIGHEST, Knot, LOWEST, MEASURED_FMR, false_match_rate, log_likelihood_ratio, threshold_at_fmr,
 };

@@ -7,8 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use plinth_biometrics::cylinder::FingerFeatures;
-use plinth_identity::application::FingerPosition;
+use plinth_biometrics::calibration::may_pair;
 use plinth_identity::attempts::Attempts;
 use plinth_identity::authentication::{CodeFinding, Decision, Findings, Subject, Verdict, conclude, judge};
 use plinth_identity::evidence::{CodeClaim, Evidence};
@@ -138,7 +137,10 @@ pub(crate) fn compare(core: &Core, presented: Presented, stand: Stand) -> Result
     let (findings, number, record) = match found {
         Some(SubjectRow { record, features: row, present, virtual_row, number }) => {
             let fingers = match row {
-                Some(row) => row.fingers_where(|position| may_pair(&features, position))?,
+                // Whatever is compared with none of those that were sent need not be decoded.
+                Some(row) => row.fingers_where(|recorded| {
+                    features.iter().any(|sent| may_pair(sent.position(), recorded))
+                })?,
                 None => Vec::new(),
             };
             let subject = Subject { record, fingers };
@@ -159,12 +161,6 @@ pub(crate) fn compare(core: &Core, presented: Presented, stand: Stand) -> Result
     };
     let token = whose.map(|number| core.keys().relying_party_token(&number, party));
     Ok(Judged { presented, person, findings, record, token, read_at })
-}
-
-/// Whether a recorded finger of this position is compared with any of those that were sent. The others need not be decoded.
-fn may_pair(sent: &[FingerFeatures], position: FingerPosition) -> bool {
-    let unknown = FingerPosition::Unknown;
-    position == unknown || sent.iter().any(|finger| [position, unknown].contains(&finger.position()))
 }
 
 /// Whether somebody stands in for a number that nobody holds. Always, but in the control of the timing trial.

@@ -64,9 +64,13 @@ pub fn compare_people(
     probe: &[FingerFeatures],
     gallery: &[FingerFeatures],
 ) -> PersonScore {
-    assign(matcher, probe, gallery, |a, b| {
-        a == b || a == FingerPosition::Unknown || b == FingerPosition::Unknown
-    })
+    assign(matcher, probe, gallery, may_pair)
+}
+
+/// Whether [`compare_people`] compares fingers of these declared positions.
+#[must_use]
+pub fn may_pair(a: FingerPosition, b: FingerPosition) -> bool {
+    a == b || a == FingerPosition::Unknown || b == FingerPosition::Unknown
 }
 
 /// Compares two people whose positions are to be read otherwise than declared: `reading` says what a finger of the probe
