@@ -3,10 +3,12 @@
 //! The comparison aligns two fingers and says what falls together; nothing of that depends on the weights here. So
 //! one comparison can be weighed again and again, which is how the weights were fitted.
 
+use std::fmt;
+
 use crate::matcher::Score;
 
 /// What a full comparison finds.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Evidence {
     /// Mean relaxed similarity of the pairs of cylinders that agree best, 0 to 1.
     pub agreed: f32,
@@ -15,6 +17,19 @@ pub struct Evidence {
     pub common: (f32, f32),
     /// The minutiae that fall together, each at most once. Empty if no alignment was found.
     pub meetings: Vec<Meeting>,
+}
+
+/// What two people's fingers have in common is not for logs.
+impl fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Evidence({} meetings)", self.meetings.len())
+    }
+}
+
+impl fmt::Debug for Meeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Meeting(..)")
+    }
 }
 
 impl Evidence {
@@ -26,7 +41,7 @@ impl Evidence {
 }
 
 /// A probe minutia and a gallery minutia that fall together.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Meeting {
     /// Square of the distance between them after alignment and stretch, pixels at 500 dpi.
     pub square: f32,
