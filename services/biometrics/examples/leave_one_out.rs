@@ -8,7 +8,7 @@
 //! Weights are found by coordinate descent from round numbers that no set was seen for. What falls is the mean FNMR over
 //! the logarithm of the FMR, from 3e-5 to 0.1, of all pairs of captures of the other sets, and half as much that of
 //! synthetic fingers. Only the weights are held out: how minutiae are described, paired and aligned was chosen with
-//! every set in view. Some minutes on one core.
+//! every set in view. Half a minute on one core.
 
 use std::collections::BTreeMap;
 use std::error::Error;
