@@ -8,7 +8,9 @@ use rocksdb::{
 };
 
 use crate::tables::features::Features;
+use crate::tables::nonces::Nonces;
 use crate::tables::outbox::Outbox;
+use crate::tables::requests::Requests;
 use crate::tables::templates::Templates;
 use crate::tables::{self, RETIRED_POSTINGS, Table, expiries, segments};
 use crate::upgrade;
@@ -114,6 +116,12 @@ fn family(name: &str, options: &StoreOptions, cache: &Cache) -> Options {
     blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
     // Sealed rows look random: there is nothing to compress.
     table.set_compression_type(DBCompressionType::None);
+    if name == Requests::NAME || name == Nonces::NAME {
+        // What is looked up here is mostly not there, every request being new, and most of what would be found is in
+        // memory: a filter over it saves the search. The ratio is of the table's share of the buffers.
+        table.set_memtable_whole_key_filtering(true);
+        table.set_memtable_prefix_bloom_ratio(0.02);
+    }
     if name == Features::NAME || name == Templates::NAME {
         // Written in the order of their keys, so files never overlap and are moved down the levels without being written
         // again: they stay as large as the shared budget lets them grow, and a million people need few descriptors.

@@ -73,6 +73,9 @@ struct Limits {
     /// (`limits`) Decisions that share one fsync at most.
     #[arg(long, env = "PLINTH_BATCH", value_name = "N")]
     batch: Option<u32>,
+    /// (`limits`) How far commits of a busy service are apart at least, up to 100 [default: 2].
+    #[arg(long, env = "PLINTH_COMMIT_INTERVAL_MS", value_name = "MILLISECONDS")]
+    commit_interval_ms: Option<u32>,
     /// (`limits`) The largest message.
     #[arg(long, env = "PLINTH_MESSAGE_BYTES", value_name = "BYTES")]
     message_bytes: Option<u32>,

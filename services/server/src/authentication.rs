@@ -69,15 +69,24 @@ async fn authenticate(
         Admission::Decided(answer) => return Ok(core.replay(answer)),
         Admission::New(admitted) => *admitted,
     };
-    let ask = admitted.ask.clone();
-    let helper = Arc::clone(core);
-    // Reading may wait for a disk and matching takes a core: neither belongs on the event loop.
-    let proposal = core.on_a_core(place, move || prepare(&helper, &admitted, Stand::Decoy)).await??;
+    let (question, ask) = (question(&admitted)?, admitted.ask);
+    let proposal = if question.presented.evidence.fingers.is_none() {
+        question.compared(core, Stand::Decoy)?
+    } else {
+        let helper = Arc::clone(core);
+        core.on_a_core(place, move || question.compared(&helper, Stand::Decoy)).await??
+    };
     core.decide(place, ask, Box::new(proposal)).await
 }
 
-/// Parses, asks whether the party may ask that, and compares.
-pub(crate) fn prepare(core: &Core, admitted: &Admitted, stand: Stand) -> Result<VerdictProposal, Refusal> {
+/// What is asked about whom, by a party that may ask that.
+pub(crate) struct Question {
+    presented: Presented,
+    buffered: bool,
+}
+
+/// Parses, and asks whether the party may ask that.
+pub(crate) fn question(admitted: &Admitted) -> Result<Question, Refusal> {
     let request = decode_authentication_request(&admitted.verified)?;
     request.evidence.entitled(&admitted.party.policy)?;
     let presented = Presented {
@@ -86,7 +95,14 @@ pub(crate) fn prepare(core: &Core, admitted: &Admitted, stand: Stand) -> Result<
         evidence: request.evidence,
         purpose: request.header.purpose().to_owned(),
     };
-    Ok(VerdictProposal { judged: compare(core, presented, stand)?, buffered: request.buffered })
+    Ok(Question { presented, buffered: request.buffered })
+}
+
+impl Question {
+    /// Compares.
+    pub(crate) fn compared(self, core: &Core, stand: Stand) -> Result<VerdictProposal, Refusal> {
+        Ok(VerdictProposal { judged: compare(core, self.presented, stand)?, buffered: self.buffered })
+    }
 }
 
 /// A verdict that waits to be settled and made durable.

@@ -117,6 +117,9 @@ pub struct Limits {
     pub queue: usize,
     /// Decisions that may share one fsync.
     pub batch: usize,
+    /// Milliseconds that commits of a busy service are apart at least, so that more decisions share one fsync; 0 to 100.
+    /// An idle service commits at once.
+    pub commit_interval_ms: u64,
     /// Largest message, in bytes.
     pub message_bytes: usize,
     /// Enrolments of one stream that may be in hand at once.
@@ -131,6 +134,7 @@ impl Default for Limits {
             in_flight: 1024,
             queue: 1024,
             batch: 256,
+            commit_interval_ms: 2,
             message_bytes: 1 << 20,
             stream_window: 64,
             drain_seconds: 7,
@@ -326,6 +330,9 @@ impl ServeConfig {
         }
         if limits.in_flight > 1 << 20 || limits.queue > 1 << 20 || limits.batch > 1 << 14 {
             return complaint("limits: in_flight and queue are at most 1048576, batch at most 16384");
+        }
+        if limits.commit_interval_ms > 100 {
+            return complaint("limits.commit_interval_ms: up to 100");
         }
         if !(1 << 14..=64 << 20).contains(&limits.message_bytes) {
             return complaint("limits.message_bytes: from 16384 to 67108864");

@@ -23,6 +23,7 @@ mod init;
 mod metrics;
 mod otp;
 mod outbox;
+mod pace;
 mod pages;
 mod person;
 mod rates;

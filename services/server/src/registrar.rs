@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use plinth_identity::attempts::AttemptPolicy;
 use plinth_identity::dsse::{Envelope, KeyId};
@@ -31,6 +32,7 @@ use crate::core::Core;
 use crate::directory::Directory;
 use crate::index::{Arrival, Foreman, Hashed, Index, Indexer};
 use crate::metrics::{Metrics, Stopwatch};
+use crate::pace::Pace;
 use crate::recent::{Features, Recent};
 use crate::refusal::Refusal;
 use crate::touched::Touched;
@@ -255,6 +257,7 @@ impl Registrar {
             arrivals: Vec::new(),
             indexer: None,
             batch,
+            pace: Pace::new(Duration::from_millis(config.limits.commit_interval_ms)),
             failed: Arc::clone(&failed),
         };
         (Self { queue, failed, recent }, committer, jobs)
@@ -347,6 +350,7 @@ pub(crate) struct Committer {
     /// Takes in whoever has entered. It ends with the committer, which waits for that.
     indexer: Option<Indexer>,
     batch: usize,
+    pace: Pace,
     failed: Arc<AtomicBool>,
 }
 
@@ -355,6 +359,7 @@ impl Committer {
         let mut alarm = Alarm { failed: Arc::clone(&self.failed), armed: true };
         let mut batch = Vec::with_capacity(self.batch);
         while jobs.blocking_recv_many(&mut batch, self.batch) > 0 {
+            self.gather(&mut jobs, &mut batch);
             if let Err(first) = self.settle(&mut batch) {
                 // Nothing after a failed fsync can be trusted: say so, answer everyone, and let the operator reopen.
                 error!(reason = %first, "a commit failed; this service writes nothing more until it is restarted");
@@ -366,6 +371,18 @@ impl Committer {
         }
         alarm.armed = false;
         info!("committer finished: every decision is durable");
+    }
+
+    /// Lets a busy service's batch grow before it is settled.
+    fn gather(&mut self, jobs: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>) {
+        let at_hand = batch.len();
+        let wait = self.pace.wait();
+        if at_hand < self.batch && !wait.is_zero() {
+            std::thread::sleep(wait);
+            batch.extend(std::iter::from_fn(|| jobs.try_recv().ok()).take(self.batch - at_hand));
+            self.pace.waited(batch.len() > at_hand);
+        }
+        self.pace.begin();
     }
 
     /// Decides one request and stages it.
@@ -454,7 +471,7 @@ impl Committer {
                 for (reply, answer) in waiting.into_iter().zip(committed) {
                     drop(reply.send(Ok(Settled::Committed(answer))));
                 }
-                if let Some(indexer) = &self.indexer {
+                if let Some(indexer) = self.indexer.as_ref().filter(|_| !self.arrivals.is_empty()) {
                     indexer.arrived(std::mem::take(&mut self.arrivals));
                 }
                 for reply in noted {

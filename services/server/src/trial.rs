@@ -13,7 +13,7 @@ use plinth_storage::Staged;
 use tokio_util::sync::CancellationToken;
 
 use crate::ServeError;
-use crate::authentication::prepare;
+use crate::authentication::question;
 use crate::clock::Clock;
 use crate::config::ServeConfig;
 use crate::core::Core;
@@ -99,7 +99,7 @@ impl Trial {
             Admission::Decided(answer) => return Ok(answer),
             Admission::New(admitted) => admitted,
         };
-        let proposal = Box::new(prepare(&self.core, &admitted, stand)?);
+        let proposal = Box::new(question(&admitted)?.compared(&self.core, stand)?);
         let now = self.core.now()?;
         match self.committer.sit(staged, &mut Vec::new(), now, admitted.ask.clone(), proposal)? {
             Considered::Answered(answer) => Ok(answer),

@@ -22,11 +22,14 @@ impl Words {
 
     /// The words of a text that is already [`folded`].
     pub(super) fn of_folded(folded: &str) -> Self {
-        let composed = ComposingNormalizerBorrowed::new_nfkc();
         let mut kept = Zeroizing::new(String::with_capacity(folded.len()));
         for character in folded.chars().filter(|c| !is_invisible(*c) && !is_apostrophe(*c)) {
             kept.push(if separates(character) { ' ' } else { character });
         }
+        if kept.is_ascii() {
+            return Self::joined(kept.split_whitespace());
+        }
+        let composed = ComposingNormalizerBorrowed::new_nfkc();
         let mut normal = Zeroizing::new(composed.normalize(&kept).into_owned());
         // A small i has a dot already: the capital with a dot folds to the small letter and a dot above.
         while normal.contains(DOTTED_I) {
@@ -73,6 +76,16 @@ const DOTTED_I: &str = "i\u{307}";
 
 /// Compatibility caseless form, decomposed, with its punctuation except for apostrophes.
 pub(super) fn folded(text: &str) -> Zeroizing<String> {
+    if text.is_ascii() {
+        // Most names in Latin letters are, and Unicode's rules come to this for them.
+        let visible = text.chars().filter(|c| !is_apostrophe(*c));
+        return Zeroizing::new(visible.map(|c| c.to_ascii_lowercase()).collect());
+    }
+    folded_by_unicode(text)
+}
+
+/// The same for text of any script.
+fn folded_by_unicode(text: &str) -> Zeroizing<String> {
     let canonical = DecomposingNormalizerBorrowed::new_nfd();
     let compatible = DecomposingNormalizerBorrowed::new_nfkd();
     let case = CaseMapper::new();
@@ -238,6 +251,14 @@ mod tests {
             let again = Words::of(&once.0);
             prop_assert_eq!(again.as_str(), once.as_str());
             prop_assert_eq!(once.iter().count(), once.0.split_whitespace().count());
+        }
+
+        #[test]
+        fn ascii_is_folded_as_unicode_folds_it(text in "[\\x00-\\x7f]{0,60}") {
+            let (by_unicode, by_ascii) = (folded_by_unicode(&text), folded(&text));
+            prop_assert_eq!(by_ascii.as_str(), by_unicode.as_str());
+            let composed = ComposingNormalizerBorrowed::new_nfkc();
+            prop_assert_eq!(composed.normalize(&by_ascii), by_ascii.as_str());
         }
 
         #[test]
