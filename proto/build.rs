@@ -7,9 +7,10 @@ use std::fs;
 use std::path::PathBuf;
 
 /// The contract, in the order in which files import each other.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "plinth/envelope/v1/envelope.proto",
     "plinth/envelope/v1/header.proto",
+    "plinth/envelope/v1/batch.proto",
     "plinth/person/v1/person.proto",
     "plinth/enrolment/v1/enrolment.proto",
     "plinth/authentication/v1/authentication.proto",
@@ -21,8 +22,9 @@ const FILES: [&str; 9] = [
 
 /// Messages that hold a number, a name, a template, a code, a secret, a token or a whole payload: `src/redacted.rs` writes
 /// their `Debug`.
-const REDACTED: [&str; 25] = [
+const REDACTED: [&str; 28] = [
     ".plinth.envelope.v1.Envelope",
+    ".plinth.envelope.v1.BatchSigned",
     ".plinth.person.v1.FingerSample",
     ".plinth.person.v1.IrisSample",
     ".plinth.person.v1.FaceSample",
@@ -34,6 +36,8 @@ const REDACTED: [&str; 25] = [
     ".plinth.authentication.v1.OneTimeCode",
     ".plinth.authentication.v1.AuthenticationRequest",
     ".plinth.authentication.v1.AuthenticationStatement",
+    ".plinth.authentication.v1.RequestBatch",
+    ".plinth.authentication.v1.StatementLeaf",
     ".plinth.authentication.v1.OtpRequest",
     ".plinth.authentication.v1.Consent",
     ".plinth.authentication.v1.PersonRequest",

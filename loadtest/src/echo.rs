@@ -10,14 +10,14 @@ use plinth_client::proto::authentication::v1::authentication_service_server::{
     AuthenticationService, AuthenticationServiceServer,
 };
 use plinth_client::proto::authentication::v1::{
-    AuthenticateRequest, AuthenticateResponse, GetPersonRequest, GetPersonResponse, RequestOtpRequest,
-    RequestOtpResponse,
+    AuthenticateManyRequest, AuthenticateManyResponse, AuthenticateRequest, AuthenticateResponse,
+    GetPersonRequest, GetPersonResponse, RequestOtpRequest, RequestOtpResponse,
 };
 use plinth_client::proto::envelope::v1::{Envelope, Signature};
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Endpoint, Server};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::process::Process;
 use crate::target::Target;
@@ -94,7 +94,16 @@ impl AuthenticationService for Nothing {
         &self,
         _: Request<AuthenticateRequest>,
     ) -> Result<Response<AuthenticateResponse>, Status> {
-        Ok(Response::new(AuthenticateResponse { statement: Some(self.answer.clone()) }))
+        Ok(Response::new(AuthenticateResponse { statement: Some(self.answer.clone()), batch_signed: None }))
+    }
+
+    type AuthenticateManyStream = tokio_stream::Empty<Result<AuthenticateManyResponse, Status>>;
+
+    async fn authenticate_many(
+        &self,
+        _: Request<Streaming<AuthenticateManyRequest>>,
+    ) -> Result<Response<Self::AuthenticateManyStream>, Status> {
+        Err(Status::unimplemented("an echo of single authentications only"))
     }
 
     async fn request_otp(

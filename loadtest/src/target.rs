@@ -38,7 +38,10 @@ impl Target {
             }
             Self::Echo(clients) => {
                 let mut client = clients[turn % clients.len()].clone();
-                let message = AuthenticateRequest { envelope: Some(question.request.envelope().into()) };
+                let message = AuthenticateRequest {
+                    envelope: Some(question.request.envelope().into()),
+                    signature_form: 0,
+                };
                 match client.authenticate(Request::new(message)).await {
                     Ok(_) => Outcome::Echoed,
                     Err(status) => Outcome::Failed(format!("echo: {:?}", status.code())),

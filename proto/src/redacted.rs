@@ -14,6 +14,27 @@ impl fmt::Debug for envelope::v1::Envelope {
     }
 }
 
+impl fmt::Debug for envelope::v1::BatchSigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchSigned").field("payload_bytes", &self.payload.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for authentication::v1::RequestBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBatch").field("payloads", &self.payloads.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for authentication::v1::StatementLeaf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StatementLeaf")
+            .field("payload_bytes", &self.payload.len())
+            .field("leaf_index", &self.leaf_index)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for person::v1::FingerSample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FingerSample")

@@ -11,7 +11,7 @@ use plinth_identity::id::DeploymentId;
 use crate::error::StoreError;
 
 /// The layout that this program writes.
-pub(crate) const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 4;
 
 /// The oldest layout that this program reads, and turns into [`FORMAT`] when it opens it.
 const OLDEST: u32 = 1;

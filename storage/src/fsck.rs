@@ -11,7 +11,8 @@
 //! | agency's list | the stored answer of that request | as many listed as answered |
 //! | head | counts, allocators and the end of the log | the log is dense |
 //! | record with a virtual number | that virtual number's row, naming the same person | |
-//! | nonce, one-time code, answer that is no enrolment's | its place in the queue of what ends | |
+//! | nonce, one-time code, batch, answer that is no enrolment's | its place in the queue of what ends | |
+//! | batch | the leaves of its statements in the log | |
 //!
 //! Counters, messages and one-time codes are opened, each by itself: nothing else says that they should be there. Rows
 //! under a person's secret open only where a holder's number is known from the gallery: the current virtual number and
@@ -88,6 +89,7 @@ pub fn check(reader: &Reader, progress: &mut dyn FnMut(Progress)) -> Result<Repo
     session.counters()?;
     session.codes()?;
     session.sealed_under_secrets()?;
+    session.batches(reader)?;
     session.expiries()?;
     Ok(Report { counts: session.counts, problems: session.problems })
 }

@@ -22,6 +22,7 @@
 
 mod attempts;
 mod backup;
+mod batches;
 mod codes;
 mod committed;
 mod database;
@@ -48,6 +49,7 @@ mod virtual_numbers;
 mod writer;
 
 pub use backup::{RestoreReport, backup, restore};
+pub use batches::LeafBatch;
 pub use committed::Committed;
 pub use error::{CommitError, StoreError};
 pub use fsck::{Check, Counts, Problem, Progress, Report, check};

@@ -36,6 +36,11 @@ impl Staged {
         self.expire(Expiring::Nonce, row, deadline);
     }
 
+    /// Says that a batch of leaves may be forgotten after the last deadline of those whose answers it proves.
+    pub(crate) fn expire_batch(&mut self, row: [u8; 16], deadline: Timestamp) {
+        self.expire(Expiring::Batch, row, deadline);
+    }
+
     /// A deadline that reclaiming has passed already is entered where the next reclaiming looks first, so that no row is
     /// left behind.
     pub(crate) fn expire(&mut self, what: Expiring, row: [u8; 16], deadline: Timestamp) {

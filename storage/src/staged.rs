@@ -50,6 +50,10 @@ pub struct Staged {
     /// The time of the step. It goes into the head with whatever else is written, and is alone no reason to write.
     pub(crate) latest: Option<Timestamp>,
     pub(crate) rows: Rows,
+    /// The leaves that this step appends to the log, in order.
+    pub(crate) leaves: Vec<[u8; 32]>,
+    /// Until when the leaves can be signed under one root, if they are to be.
+    pub(crate) together: Option<Timestamp>,
     conditions: BTreeMap<(&'static str, Vec<u8>), Condition>,
     /// Rows that must be absent although nobody looked.
     unseen: Vec<(&'static str, Vec<u8>)>,
@@ -74,6 +78,8 @@ impl Staged {
             head: base,
             latest: None,
             rows: Rows::new(),
+            leaves: Vec::new(),
+            together: None,
             conditions: BTreeMap::new(),
             unseen: Vec::new(),
         }
@@ -84,7 +90,7 @@ impl Staged {
     }
 
     pub(crate) fn into_step(self) -> Step {
-        let Self { shared: _, base, head, latest, rows, conditions, unseen } = self;
+        let Self { shared: _, base, head, latest, rows, leaves: _, together: _, conditions, unseen } = self;
         Step { base, head, latest, rows, conditions, unseen }
     }
 
@@ -195,7 +201,13 @@ impl Staged {
         self.head.next_log_position = LogPosition::new(position.get().saturating_add(1));
         self.rows
             .insert((log::NAME, position.get().to_be_bytes().to_vec()), Some(log::encode(leaf).to_vec()));
+        self.leaves.push(*leaf);
         position
+    }
+
+    /// The position of the first leaf that this step appends.
+    pub(crate) fn first_leaf(&self) -> LogPosition {
+        self.base.next_log_position
     }
 
     /// Gives a number to a new person. The commit is a conflict if somebody holds the number already.

@@ -1,4 +1,6 @@
-//! Bringing a store of format 1 or 2 to format 3.
+//! Bringing a store of an older format to format 4.
+//!
+//! Format 4 added the batches of statements that are signed together, a table that begins empty.
 //!
 //! Format 3 added the index in segments, its manifests and tombstones, and imports. These tables begin empty: the service
 //! builds segments of everybody from their features. The postings table, which was the index before, is dropped. Features of an older algorithm stay until they are written anew.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::batches::LeafBatch;
 use crate::committed::Committed;
 use crate::error::{CommitError, StoreError};
 use crate::mark::MarkKeeper;
@@ -39,12 +40,25 @@ impl Writer {
     /// was written, and the decision must be made again on a new step. [`CommitError::Failed`] if the write failed, and
     /// for every commit after that, with the first reason: the store must be opened again.
     pub fn commit<T>(&mut self, staged: Staged, outcomes: Vec<T>) -> Result<Vec<Committed<T>>, CommitError> {
+        Ok(self.commit_batch(staged, outcomes)?.0)
+    }
+
+    /// The same, with the leaves of the step if they are to be signed together ([`Staged::sign_together`]).
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn commit_batch<T>(
+        &mut self,
+        mut staged: Staged,
+        outcomes: Vec<T>,
+    ) -> Result<(Vec<Committed<T>>, Option<Committed<LeafBatch>>), CommitError> {
         if let Some(first) = &self.failed {
             return Err(CommitError::Failed(first.clone()));
         }
         if !staged.belongs_to(&self.shared) {
             return Err(CommitError::Conflict { table: meta::Meta::NAME });
         }
+        let batch = staged.close_batch();
         let position = match self.write(staged) {
             Ok(()) => self.shared.head().last_log_position(),
             Err(CommitError::Conflict { table }) => return Err(CommitError::Conflict { table }),
@@ -54,7 +68,8 @@ impl Writer {
                 return Err(CommitError::Failed(reason));
             }
         };
-        Ok(outcomes.into_iter().map(|outcome| Committed::new(outcome, position)).collect())
+        let outcomes = outcomes.into_iter().map(|outcome| Committed::new(outcome, position)).collect();
+        Ok((outcomes, batch.map(|batch| Committed::new(batch, position))))
     }
 
     /// Why the writer takes no more commits, if it does not.

@@ -27,19 +27,8 @@ impl TryFrom<v1::Envelope> for Envelope {
     type Error = FieldViolation;
 
     fn try_from(wire: v1::Envelope) -> Result<Self, FieldViolation> {
-        if wire.payload.len() > MAX_PAYLOAD_BYTES {
-            let description = format!("must be at most {MAX_PAYLOAD_BYTES} bytes");
-            return Err(FieldViolation::new("payload", Reason::TooLarge, description));
-        }
-        if wire.payload_type.is_empty() || wire.payload_type.len() > MAX_PAYLOAD_TYPE_BYTES {
-            return Err(FieldViolation::malformed(
-                "payload_type",
-                format!("must be 1 to {MAX_PAYLOAD_TYPE_BYTES} bytes"),
-            ));
-        }
-        if !wire.payload_type.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(FieldViolation::malformed("payload_type", "must be printable ASCII"));
-        }
+        check_payload(&wire.payload, "payload")?;
+        check_payload_type(&wire.payload_type)?;
         let [signature]: [v1::Signature; 1] = wire
             .signatures
             .try_into()
@@ -48,6 +37,25 @@ impl TryFrom<v1::Envelope> for Envelope {
         let signature = exact_bytes(&signature.sig, "signatures[0].sig")?;
         Ok(Self::new(wire.payload_type, wire.payload, key_id, signature))
     }
+}
+
+pub(super) fn check_payload(payload: &[u8], field: &str) -> Result<(), FieldViolation> {
+    if payload.len() > MAX_PAYLOAD_BYTES {
+        let description = format!("must be at most {MAX_PAYLOAD_BYTES} bytes");
+        return Err(FieldViolation::new(field, Reason::TooLarge, description));
+    }
+    Ok(())
+}
+
+pub(super) fn check_payload_type(payload_type: &str) -> Result<(), FieldViolation> {
+    if payload_type.is_empty() || payload_type.len() > MAX_PAYLOAD_TYPE_BYTES {
+        let description = format!("must be 1 to {MAX_PAYLOAD_TYPE_BYTES} bytes");
+        return Err(FieldViolation::malformed("payload_type", description));
+    }
+    if !payload_type.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(FieldViolation::malformed("payload_type", "must be printable ASCII"));
+    }
+    Ok(())
 }
 
 fn key_id_hint(text: &str) -> Result<Option<KeyId>, FieldViolation> {

@@ -6,6 +6,7 @@
 //! that to verify, because signatures cover the bytes that were sent.
 
 pub mod authentication;
+pub mod batch;
 pub mod capture;
 mod case;
 mod claim;

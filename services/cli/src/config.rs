@@ -82,6 +82,9 @@ struct Limits {
     /// (`limits`) Enrolments of one stream in hand at once.
     #[arg(long, env = "PLINTH_STREAM_WINDOW", value_name = "N")]
     stream_window: Option<u32>,
+    /// (`limits`) Authentications of one stream in hand at once, at least 256.
+    #[arg(long, env = "PLINTH_AUTHENTICATION_WINDOW", value_name = "N")]
+    authentication_window: Option<u32>,
     /// (`limits`) How long a drain may take, 1 to 8.
     #[arg(long, env = "PLINTH_DRAIN_SECONDS", value_name = "SECONDS")]
     drain_seconds: Option<u32>,

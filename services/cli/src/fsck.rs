@@ -78,6 +78,7 @@ fn counts(counts: &Counts) -> Table {
         ("virtual numbers", counts.virtual_numbers),
         ("history entries", counts.history),
         ("daily counts", counts.quotas),
+        ("batches signed together", counts.batches),
         ("rows to be reclaimed", counts.expiries),
     ] {
         table.row([what.to_owned(), rows.to_string()]);
@@ -119,6 +120,7 @@ fn name(check: Check) -> &'static str {
         Check::VirtualNumbers => "virtual numbers",
         Check::History => "histories",
         Check::Quotas => "daily counts",
+        Check::Batches => "batches",
         Check::Expiries => "expiries",
     }
 }

@@ -4,6 +4,7 @@ use plinth_proto::envelope::v1;
 use prost::Message;
 
 use crate::error::ClientError;
+use crate::message::SignedMessage;
 
 /// A verified answer: what it states, and the signed bytes that prove it to anyone.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,29 @@ impl<S> Answered<S> {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         envelope_to_bytes(&self.envelope)
+    }
+}
+
+/// A verified answer in whichever form it was signed, and what proves it to anyone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proved<S> {
+    /// What the service states.
+    pub statement: S,
+    /// The statement as the service signed it.
+    pub proof: SignedMessage,
+}
+
+impl<S> Proved<S> {
+    /// What answer files hold.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.proof.to_bytes()
+    }
+}
+
+impl<S> From<Answered<S>> for Proved<S> {
+    fn from(answered: Answered<S>) -> Self {
+        Self { statement: answered.statement, proof: answered.envelope.into() }
     }
 }
 

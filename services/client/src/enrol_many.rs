@@ -1,8 +1,6 @@
 //! One stream of enrolments: what goes out is remembered until it is answered.
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use plinth_identity::field::FieldViolation;
@@ -19,6 +17,7 @@ use crate::answer::Answered;
 use crate::error::ClientError;
 use crate::request::SignedRequest;
 use crate::signatory::Signatory;
+use crate::waiting::Waiting;
 
 /// Answers that may wait for the caller; then the service waits as well.
 const ANSWERS_AHEAD: usize = 64;
@@ -39,7 +38,7 @@ async fn drive<S>(by: Signatory, requests: S, outcomes: mpsc::Sender<Outcome>)
 where
     S: Stream<Item = SignedRequest> + Send + 'static,
 {
-    let waiting = Waiting::default();
+    let waiting = Waiting::new();
     let outgoing = Outgoing { requests: Box::pin(requests), waiting: waiting.clone() };
     let end =
         converse(&by, outgoing, &waiting, &outcomes).await.err().unwrap_or_else(ClientError::unanswered);
@@ -53,7 +52,7 @@ where
 async fn converse<S>(
     by: &Signatory,
     outgoing: Outgoing<S>,
-    waiting: &Waiting,
+    waiting: &Waiting<SignedRequest>,
     outcomes: &mpsc::Sender<Outcome>,
 ) -> Result<(), ClientError>
 where
@@ -83,40 +82,11 @@ fn unasked() -> ClientError {
     ClientError::malformed_answer(FieldViolation::malformed("correlation", "answers nothing that was asked"))
 }
 
-/// The requests that are out and unanswered, by correlation.
-#[derive(Clone, Default)]
-struct Waiting(Arc<Mutex<Out>>);
-
-#[derive(Default)]
-struct Out {
-    requests: BTreeMap<u64, SignedRequest>,
-    next: u64,
-    /// Nothing is taken in any more: whoever is inside has been reported.
-    closed: bool,
-}
-
-impl Waiting {
-    fn answered(&self, correlation: u64) -> Option<SignedRequest> {
-        self.out().requests.remove(&correlation)
-    }
-
-    fn close(&self) -> Vec<SignedRequest> {
-        let mut out = self.out();
-        out.closed = true;
-        std::mem::take(&mut out.requests).into_values().collect()
-    }
-
-    fn out(&self) -> MutexGuard<'_, Out> {
-        // The map is whole after every statement that touches it, so a panic elsewhere leaves nothing half done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The caller's requests on their way out. The transport may poll it still when the call has ended; the lock makes taking
 /// a request and remembering it one step, so that none is taken after the rest was reported.
 struct Outgoing<S> {
     requests: Pin<Box<S>>,
-    waiting: Waiting,
+    waiting: Waiting<SignedRequest>,
 }
 
 impl<S: Stream<Item = SignedRequest>> Stream for Outgoing<S> {
@@ -131,10 +101,7 @@ impl<S: Stream<Item = SignedRequest>> Stream for Outgoing<S> {
         let Some(request) = ready!(this.requests.as_mut().poll_next(context)) else {
             return Poll::Ready(None);
         };
-        let correlation = out.next;
-        out.next += 1;
-        let message = EnrolManyRequest { correlation, envelope: Some(request.envelope().into()) };
-        out.requests.insert(correlation, request);
-        Poll::Ready(Some(message))
+        let envelope = Some(request.envelope().into());
+        Poll::Ready(Some(EnrolManyRequest { correlation: out.remember(request), envelope }))
     }
 }

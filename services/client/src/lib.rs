@@ -24,6 +24,7 @@
 mod administrator;
 mod agency;
 mod answer;
+mod authenticate_many;
 mod clock;
 mod connection;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod enrol_many;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod message;
 mod otp;
 mod person;
 mod presented;
@@ -43,19 +45,22 @@ mod retry;
 mod signatory;
 mod trust;
 pub mod verify;
+mod waiting;
 
 pub use plinth_identity as identity;
 pub use plinth_proto as proto;
 
 pub use administrator::Administrator;
 pub use agency::{Agency, EnrolmentDraft, EnrolmentEntry};
-pub use answer::{Answered, envelope_from_bytes, envelope_to_bytes};
+pub use answer::{Answered, Proved, envelope_from_bytes, envelope_to_bytes};
+pub use authenticate_many::Ask;
 pub use clock::now;
 pub use connection::{ClientTls, Connection, SignedInfo};
 pub use error::{ClientError, Refusal, TransportError};
+pub use message::SignedMessage;
 pub use person::{PersonDraft, open_person};
 pub use relying_party::{AuthenticationDraft, RelyingParty};
-pub use request::SignedRequest;
+pub use request::{SignedBatch, SignedRequest};
 pub use resident::ResidentDraft;
 pub use retry::Retry;
 pub use trust::Trust;

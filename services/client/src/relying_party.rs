@@ -2,10 +2,12 @@ use std::sync::Arc;
 
 use plinth_identity::application::FingerSample;
 use plinth_identity::authentication::AuthenticationRequest;
+use plinth_identity::batch::{BatchSigned, MAX_REQUESTS, RequestBatchRoot, SignatureForm};
 use plinth_identity::demographics::DemographicClaim;
 use plinth_identity::dsse::{Envelope, SigningKey, payload_type};
 use plinth_identity::evidence::CodeClaim;
-use plinth_identity::id::{PartyId, RequestId};
+use plinth_identity::field::FieldViolation;
+use plinth_identity::id::{PartyId, RequestDigest, RequestId};
 use plinth_identity::number::Identifier;
 use plinth_identity::request::Freshness;
 use plinth_identity::statement::AuthenticationStatement;
@@ -13,19 +15,23 @@ use plinth_identity::time::Timestamp;
 use plinth_proto::authentication::v1;
 use plinth_proto::authentication::v1::authentication_service_client::AuthenticationServiceClient;
 use plinth_proto::convert::authentication::encode_authentication_request;
+use plinth_proto::convert::batch::{RequestBatch, encode_request_batch_root, encode_signature_form};
 use plinth_proto::convert::envelope;
 use plinth_proto::envelope::v1::Envelope as WireEnvelope;
+use tokio_stream::Stream;
 use tonic::Response;
 use tonic::transport::Channel;
 
-use crate::answer::Answered;
+use crate::answer::{Answered, Proved};
+use crate::authenticate_many::{Ask, authenticate_many};
 use crate::connection::Connection;
 use crate::error::ClientError;
+use crate::message::SignedMessage;
 use crate::presented::evidence;
-use crate::request::SignedRequest;
+use crate::request::{Asked, SignedBatch, SignedRequest};
 use crate::retry::Retry;
 use crate::signatory::{Signatory, fresh_request_id};
-use crate::trust::Trust;
+use crate::trust::{Roots, Trust};
 use crate::verify;
 
 /// A relying party: asks whether people are who they say, has codes sent to them, and reads what they let it read.
@@ -103,13 +109,54 @@ impl RelyingParty {
         request_id: RequestId,
         now: Timestamp,
     ) -> Result<SignedRequest, ClientError> {
+        let payload = self.payload(draft, request_id, now)?;
+        Ok(self.0.sign(payload_type::AUTHENTICATION_REQUEST, payload, request_id))
+    }
+
+    /// Makes many requests and signs them once: 1 to 256, to be sent over a stream. Each has an id and a nonce of its own.
+    ///
+    /// # Errors
+    /// [`ClientError::Request`] names the field that the service would refuse.
+    pub fn request_batch(
+        &self,
+        drafts: Vec<AuthenticationDraft>,
+        now: Timestamp,
+    ) -> Result<SignedBatch, ClientError> {
+        if !(1..=MAX_REQUESTS).contains(&drafts.len()) {
+            let description = format!("must be 1 to {MAX_REQUESTS} requests");
+            return Err(ClientError::Request(FieldViolation::malformed("payloads", description)));
+        }
+        let (mut payloads, mut asked) = (Vec::with_capacity(drafts.len()), Vec::with_capacity(drafts.len()));
+        for (index, draft) in drafts.into_iter().enumerate() {
+            let request_id = fresh_request_id();
+            let payload = self.payload(draft, request_id, now).map_err(|error| match error {
+                ClientError::Request(violation) => {
+                    ClientError::Request(violation.at(&format!("payloads[{index}]")))
+                }
+                other => other,
+            })?;
+            let digest = RequestDigest::of(payload_type::AUTHENTICATION_REQUEST, &payload);
+            asked.push(Asked { request_id, digest });
+            payloads.push(payload);
+        }
+        let kind = payload_type::AUTHENTICATION_REQUEST;
+        let root = RequestBatchRoot::over(self.0.trust.deployment(), self.0.id.clone(), kind, &payloads);
+        let root = self.0.key.sign(payload_type::REQUEST_BATCH_ROOT, encode_request_batch_root(&root));
+        Ok(SignedBatch::new(RequestBatch { root, payloads }, asked))
+    }
+
+    fn payload(
+        &self,
+        draft: AuthenticationDraft,
+        request_id: RequestId,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, ClientError> {
         let AuthenticationDraft { identifier, claim, fingers, code, buffered, purpose } = draft;
         let freshness = if buffered { Freshness::BUFFERED } else { Freshness::LIVE };
         let header = self.0.header(&purpose, request_id, now, freshness.max_age_ms)?;
         let evidence = evidence(claim, fingers, code)?;
         let request = AuthenticationRequest::new(header, buffered, identifier, evidence);
-        let payload = encode_authentication_request(&request);
-        Ok(self.0.sign(payload_type::AUTHENTICATION_REQUEST, payload, request_id))
+        Ok(encode_authentication_request(&request))
     }
 
     /// Sends a request and returns its verified answer: a yes or a no, both signed and durable.
@@ -122,10 +169,57 @@ impl RelyingParty {
     ) -> Result<Answered<AuthenticationStatement>, ClientError> {
         let response = self
             .call(request, |connection, envelope| async move {
-                client(&connection).authenticate(connection.timed(v1::AuthenticateRequest { envelope })).await
+                let message = v1::AuthenticateRequest {
+                    envelope,
+                    signature_form: encode_signature_form(SignatureForm::Individual),
+                };
+                client(&connection).authenticate(connection.timed(message)).await
             })
             .await?;
         self.verified(request, response.statement, verify::authentication)
+    }
+
+    /// The same, with an answer in the form that is asked for: a batch-signed one costs the service less.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    pub async fn authenticate_as(
+        &self,
+        request: &SignedRequest,
+        form: SignatureForm,
+    ) -> Result<Proved<AuthenticationStatement>, ClientError> {
+        let response = self
+            .call(request, |connection, envelope| async move {
+                let signature_form = encode_signature_form(form);
+                let message = v1::AuthenticateRequest { envelope, signature_form };
+                client(&connection).authenticate(connection.timed(message)).await
+            })
+            .await?;
+        let proof = match (response.batch_signed, response.statement) {
+            (Some(below), _) => BatchSigned::try_from(below).map(SignedMessage::Below),
+            (None, statement) => envelope::required(statement, "statement").map(SignedMessage::Alone),
+        };
+        let proof = proof.map_err(ClientError::malformed_answer)?;
+        let mut roots = Roots::new(&self.0.trust);
+        let statement = verify::decided(request.digest(), &self.0.id, &proof, &mut roots);
+        Ok(Proved { statement: statement.map_err(ClientError::Answer)?, proof })
+    }
+
+    /// Sends many requests over one stream; answers come as they commit, in any order, each with the request's id. Must be
+    /// called within a Tokio runtime.
+    ///
+    /// Every request that is taken from `asks` comes out exactly once. When the stream breaks or the service shuts down,
+    /// nothing more is taken, and those without an answer come out with the error: whether they were decided is not known,
+    /// and sending the same bytes again is safe. Dropping the returned stream ends the call.
+    pub fn authenticate_many<S>(
+        &self,
+        asks: S,
+        form: SignatureForm,
+    ) -> impl Stream<Item = (RequestId, Result<Proved<AuthenticationStatement>, ClientError>)> + Send + Unpin + use<S>
+    where
+        S: Stream<Item = Ask> + Send + 'static,
+    {
+        authenticate_many(self.0.clone(), asks, form)
     }
 
     /// Sends the same signed bytes until they are answered or the schedule of retries ends.

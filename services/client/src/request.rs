@@ -1,11 +1,16 @@
+use plinth_identity::batch::BatchSigned;
 use plinth_identity::dsse::{Envelope, payload_type};
 use plinth_identity::field::FieldViolation;
 use plinth_identity::id::{RequestDigest, RequestId};
+use plinth_identity::merkle::Tree;
+use plinth_identity::statement::leaf_hash;
+use plinth_proto::convert::batch::RequestBatch;
 use plinth_proto::{authentication, enrolment, envelope, registry, resident};
 use prost::Message;
 
 use crate::answer::{envelope_from_bytes, envelope_to_bytes};
 use crate::error::ClientError;
+use crate::message::SignedMessage;
 
 /// The types that a signed request can have.
 const REQUEST_TYPES: [&str; 10] = [
@@ -72,10 +77,74 @@ impl SignedRequest {
         self.request_id
     }
 
+    pub(crate) fn asked(&self) -> Asked {
+        Asked { request_id: self.request_id, digest: self.digest }
+    }
+
     /// The envelope as a serialized protobuf `plinth.envelope.v1.Envelope`: what request files hold.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         envelope_to_bytes(&self.envelope)
+    }
+}
+
+/// Requests of one relying party under one signature. Each is a request of its own, with its own id, nonce and answer;
+/// only their proof is shared. Keep its requests until they are answered: the same batch can be sent again as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedBatch {
+    batch: RequestBatch,
+    asked: Vec<Asked>,
+}
+
+/// What is remembered of a request that is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) request_id: RequestId,
+    pub(crate) digest: RequestDigest,
+}
+
+impl SignedBatch {
+    pub(crate) fn new(batch: RequestBatch, asked: Vec<Asked>) -> Self {
+        Self { batch, asked }
+    }
+
+    /// How many requests there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.asked.len()
+    }
+
+    /// Never true: a batch holds at least one request.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.asked.is_empty()
+    }
+
+    /// The ids of the requests, in their order.
+    pub fn request_ids(&self) -> impl Iterator<Item = RequestId> + '_ {
+        self.asked.iter().map(|asked| asked.request_id)
+    }
+
+    /// Each request with its proof, in their order: to be kept beside its answer.
+    #[must_use]
+    pub fn messages(&self) -> Vec<SignedMessage> {
+        let leaves: Vec<_> =
+            self.batch.payloads.iter().map(|payload| leaf_hash(payload_type::AUTHENTICATION_REQUEST, payload)).collect();
+        let tree = Tree::of(&leaves);
+        let message = |(index, payload): (u32, &Vec<u8>)| {
+            SignedMessage::Below(BatchSigned {
+                payload_type: payload_type::AUTHENTICATION_REQUEST.to_owned(),
+                payload: payload.clone(),
+                root: self.batch.root.clone(),
+                leaf_index: index,
+                path: tree.path(index.into()).unwrap_or_default(),
+            })
+        };
+        (0..).zip(&self.batch.payloads).map(message).collect()
+    }
+
+    pub(crate) fn into_parts(self) -> (Vec<Asked>, RequestBatch) {
+        (self.asked, self.batch)
     }
 }
 
@@ -88,10 +157,14 @@ pub(crate) struct Claims {
 
 impl Claims {
     pub(crate) fn of(envelope: &Envelope, types: &[&str]) -> Result<Self, FieldViolation> {
-        if !types.contains(&envelope.payload_type()) {
+        Self::of_payload(envelope.payload_type(), envelope.payload(), types)
+    }
+
+    pub(crate) fn of_payload(kind: &str, payload: &[u8], types: &[&str]) -> Result<Self, FieldViolation> {
+        if !types.contains(&kind) {
             return Err(FieldViolation::malformed("payload_type", "is not the type of such a request"));
         }
-        let header = header(envelope)?.ok_or_else(|| FieldViolation::malformed("header", "is required"))?;
+        let header = header(kind, payload)?.ok_or_else(|| FieldViolation::malformed("header", "is required"))?;
         let request_id = RequestId::try_from(header.request_id.as_slice())
             .map_err(|error| FieldViolation::malformed("header.request_id", error.to_string()))?;
         Ok(Self { party: header.party, request_id })
@@ -99,9 +172,8 @@ impl Claims {
 }
 
 /// The header of the body, whatever kind of request it is.
-fn header(envelope: &Envelope) -> Result<Option<envelope::v1::RequestHeader>, FieldViolation> {
-    let bytes = envelope.payload();
-    let header = match envelope.payload_type() {
+fn header(kind: &str, bytes: &[u8]) -> Result<Option<envelope::v1::RequestHeader>, FieldViolation> {
+    let header = match kind {
         payload_type::ENROLMENT_REQUEST => {
             enrolment::v1::EnrolmentRequest::decode(bytes).map(|body| body.header)
         }

@@ -18,8 +18,9 @@ use plinth_proto::convert::personal_data::decode_person_statement;
 use plinth_proto::convert::registry::decode_registry_statement;
 use plinth_proto::convert::resident::decode_resident_statement;
 
+use crate::message::SignedMessage;
 use crate::request::Claims;
-use crate::trust::Trust;
+use crate::trust::{Roots, Trust};
 
 /// Which check an answer failed. It must not be acted upon.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +37,12 @@ pub enum VerifyError {
     /// The signature is not a trusted key's signature of these bytes.
     #[error("the answer's signature does not verify")]
     Signature,
+    /// The path does not lead from the answer to the signed root.
+    #[error("the answer is not below the root that is signed")]
+    NotBelow,
+    /// The root covers other places of the log, or another epoch, than the answer states.
+    #[error("the answer states another place in the log than the root that is signed")]
+    Place,
     /// The signed bytes are not a well-formed statement.
     #[error("the answer is malformed: {0}")]
     Body(FieldViolation),
@@ -88,6 +95,42 @@ pub fn authentication(
     check_header(&statement.header, request, trust)?;
     check_party(&statement.relying_party, &claims)?;
     Ok(statement)
+}
+
+/// Verifies the answer to an authentication, either of them signed alone or below a root.
+///
+/// # Errors
+/// [`VerifyError`], the first check that failed.
+pub fn proved_authentication(
+    request: &SignedMessage,
+    answer: &SignedMessage,
+    trust: &Trust,
+) -> Result<AuthenticationStatement, VerifyError> {
+    let (kind, payload) = (request.payload_type(), request.payload());
+    let claims = Claims::of_payload(kind, payload, &[payload_type::AUTHENTICATION_REQUEST])
+        .map_err(VerifyError::NotTheRequest)?;
+    let party = PartyId::parse(&claims.party).map_err(|_| VerifyError::Party)?;
+    decided(RequestDigest::of(kind, payload), &party, answer, &mut Roots::new(trust))
+}
+
+/// The same for a request of which only the digest and the party are at hand.
+pub(crate) fn decided(
+    request: RequestDigest,
+    party: &PartyId,
+    answer: &SignedMessage,
+    roots: &mut Roots<'_>,
+) -> Result<AuthenticationStatement, VerifyError> {
+    let proved = roots.verify(answer, payload_type::AUTHENTICATION_STATEMENT)?;
+    let statement = decode_authentication_statement(&proved.verified).map_err(VerifyError::Body)?;
+    let header = &statement.header;
+    check_issuer(header, roots.trust())?;
+    if header.request != request {
+        return Err(VerifyError::Request);
+    }
+    if proved.place.is_some_and(|place| place != (header.log_position, header.key_epoch)) {
+        return Err(VerifyError::Place);
+    }
+    if statement.relying_party == *party { Ok(statement) } else { Err(VerifyError::Party) }
 }
 
 /// Verifies the answer to a request that a one-time code be sent.

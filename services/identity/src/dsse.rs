@@ -54,8 +54,13 @@ pub mod payload_type {
     /// What a register of people consists of, signed by its keeper.
     pub const REGISTER_MANIFEST: &str = "application/vnd.plinth.register-manifest.v1+protobuf";
 
+    /// The root over the statements of one commit, which proves each of them.
+    pub const BATCH_ROOT: &str = "application/vnd.plinth.batch-root.v1+protobuf";
+    /// The root over requests that one party signs together.
+    pub const REQUEST_BATCH_ROOT: &str = "application/vnd.plinth.request-batch-root.v1+protobuf";
+
     /// Every type.
-    pub const ALL: [&str; 18] = [
+    pub const ALL: [&str; 20] = [
         ENROLMENT_REQUEST,
         ENROLMENT_STATEMENT,
         ENROLMENT_QUERY,
@@ -74,6 +79,8 @@ pub mod payload_type {
         CASE_DECISION,
         SERVICE_INFO,
         REGISTER_MANIFEST,
+        BATCH_ROOT,
+        REQUEST_BATCH_ROOT,
     ];
 }
 
@@ -176,7 +183,8 @@ impl fmt::Debug for Envelope {
     }
 }
 
-/// A payload whose signature was verified; only [`Envelope::verify`] makes one.
+/// A payload whose signature was verified, its own ([`Envelope::verify`]) or that of a root above it
+/// ([`crate::batch`]).
 #[derive(Clone)]
 pub struct Verified {
     payload: Vec<u8>,
@@ -185,6 +193,11 @@ pub struct Verified {
 }
 
 impl Verified {
+    /// A payload below a root that this key has signed.
+    pub(crate) fn below_a_root(key_id: KeyId, payload_type: &str, payload: Vec<u8>) -> Self {
+        Self { digest: RequestDigest::of(payload_type, &payload), payload, key_id }
+    }
+
     /// The signed bytes.
     #[must_use]
     pub fn payload(&self) -> &[u8] {

@@ -11,6 +11,7 @@
 pub mod application;
 pub mod attempts;
 pub mod authentication;
+pub mod batch;
 pub mod capture;
 pub mod case;
 pub mod codec;
@@ -25,6 +26,7 @@ pub mod history;
 pub mod id;
 pub mod identity_record;
 pub mod keys;
+pub mod merkle;
 pub mod number;
 pub mod otp;
 pub mod party;

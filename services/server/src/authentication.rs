@@ -1,24 +1,31 @@
 //! What relying parties ask: whether a person is who they say, a one-time code for them, and, with their consent, their
 //! attributes. A yes or a no is signed, with the same work whatever the answer.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
-use plinth_identity::dsse::Envelope;
+use plinth_identity::batch::SignatureForm;
 use plinth_identity::history::HistoryEvent;
 use plinth_identity::statement::AuthenticationStatement;
 use plinth_proto::authentication::v1::authentication_service_server::AuthenticationService;
 use plinth_proto::authentication::v1::{
-    self, AuthenticateRequest, AuthenticateResponse, GetPersonRequest, GetPersonResponse, RequestOtpRequest,
-    RequestOtpResponse,
+    self, AuthenticateManyRequest, AuthenticateManyResponse, AuthenticateRequest, AuthenticateResponse,
+    GetPersonRequest, GetPersonResponse, RequestOtpRequest, RequestOtpResponse,
 };
+use plinth_proto::convert::batch::signature_form;
 use plinth_proto::convert::authentication::{decode_authentication_request, encode_authentication_statement};
 use plinth_storage::StatementKind;
-use tonic::{Request, Response, Status};
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
 
+use crate::authenticate_many::{ANSWERS_AHEAD, authenticate_many};
 use crate::core::{Core, Door, Place};
-use crate::gate::{Admission, Admitted, Origin, Signed, admit, origin};
+use crate::gate::{Admission, Admitted, Origin, admit, origin};
 use crate::refusal::Refusal;
-use crate::registrar::{Answer, Decided, Proposal, Sitting};
+use crate::registrar::{Answer, Ask, Decided, Proposal, Sitting};
+use crate::signing::{SignedAnswer, sign_again_as};
 use crate::touched::Touched;
 use crate::verdict::{Judged, Presented, Stand, compare, settle};
 use crate::{otp, person};
@@ -34,8 +41,30 @@ impl AuthenticationService for Authentications {
     ) -> Result<Response<AuthenticateResponse>, Status> {
         let core = self.0.core()?;
         let place = core.enter()?;
-        let statement = authenticate(&core, &place, origin(&request), request.into_inner().envelope).await?;
-        Ok(Response::new(AuthenticateResponse { statement: Some((&statement).into()) }))
+        let signed = authenticate(&core, &place, origin(&request), request.into_inner()).await?;
+        Ok(Response::new(match signed {
+            SignedAnswer::Alone(statement) => {
+                AuthenticateResponse { statement: Some(statement.into()), batch_signed: None }
+            }
+            SignedAnswer::Below(leaf) => {
+                let whole = leaf.whole(core.keys());
+                AuthenticateResponse { statement: None, batch_signed: Some(whole.into()) }
+            }
+        }))
+    }
+
+    type AuthenticateManyStream = Pin<Box<dyn Stream<Item = Result<AuthenticateManyResponse, Status>> + Send>>;
+
+    async fn authenticate_many(
+        &self,
+        request: Request<Streaming<AuthenticateManyRequest>>,
+    ) -> Result<Response<Self::AuthenticateManyStream>, Status> {
+        let core = self.0.core()?;
+        let place = core.enter()?;
+        let (answers, stream) = mpsc::channel(ANSWERS_AHEAD);
+        let origin = origin(&request);
+        tokio::spawn(authenticate_many(core, place, origin, request.into_inner(), answers));
+        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
 
     async fn request_otp(
@@ -63,20 +92,33 @@ async fn authenticate(
     core: &Arc<Core>,
     place: &Place,
     origin: Origin,
-    envelope: Signed,
-) -> Result<Envelope, Refusal> {
-    let admitted = match admit::<v1::AuthenticationRequest>(core, origin, envelope)? {
-        Admission::Decided(answer) => return Ok(core.replay(answer)),
-        Admission::New(admitted) => *admitted,
-    };
-    let (question, ask) = (question(&admitted)?, admitted.ask);
+    request: AuthenticateRequest,
+) -> Result<SignedAnswer, Refusal> {
+    let form = signature_form(request.signature_form)?;
+    match admit::<v1::AuthenticationRequest>(core, origin, request.envelope)? {
+        Admission::Decided(answer) => sign_again_as(form, answer, &core.reader),
+        Admission::New(admitted) => {
+            let (ask, proposal) = propose(core, place, *admitted, form).await?;
+            core.settle(place, ask, proposal).await?.sign_as(form, &core.reader)
+        }
+    }
+}
+
+/// Compares, so that only the decision is left to make.
+pub(crate) async fn propose(
+    core: &Arc<Core>,
+    place: &Place,
+    admitted: Admitted,
+    form: SignatureForm,
+) -> Result<(Ask, Box<dyn Proposal>), Refusal> {
+    let question = question(&admitted)?;
     let proposal = if question.presented.evidence.fingers.is_none() {
         question.compared(core, Stand::Decoy)?
     } else {
         let helper = Arc::clone(core);
         core.on_a_core(place, move || question.compared(&helper, Stand::Decoy)).await??
     };
-    core.decide(place, ask, Box::new(proposal)).await
+    Ok((Ask { form, ..admitted.ask }, Box::new(proposal)))
 }
 
 /// What is asked about whom, by a party that may ask that.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
 
+use plinth_identity::batch::SignatureForm;
 use plinth_identity::case::{Case, CaseCandidate, CaseDecision, EnrolmentRef};
 use plinth_identity::dsse::{Envelope, payload_type};
 use plinth_identity::gallery::Holder;
@@ -139,6 +140,7 @@ fn read_approvals(core: &Core, approvals: Vec<envelope::v1::Envelope>) -> Result
         digest: verified.digest(),
         not_after: header.not_after(),
         deadline: header.deadline(&APPROVALS),
+        form: SignatureForm::Individual,
     };
     Ok(Verdict { ask, header, case, decision, reason, administrators })
 }

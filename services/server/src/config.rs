@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use plinth_identity::attempts::AttemptPolicy;
+use plinth_identity::batch::MAX_REQUESTS;
 use plinth_identity::policy::{AuthenticationPolicy, DeduplicationPolicy};
 use plinth_identity::request::Freshness;
 use serde::Deserialize;
@@ -124,6 +125,8 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Enrolments of one stream that may be in hand at once.
     pub stream_window: usize,
+    /// Authentications of one stream that may be in hand at once; at least 256, which is a whole batch.
+    pub authentication_window: usize,
     /// Seconds that a drain may take before connections are cut. At most 8.
     pub drain_seconds: u64,
 }
@@ -137,6 +140,7 @@ impl Default for Limits {
             commit_interval_ms: 2,
             message_bytes: 1 << 20,
             stream_window: 64,
+            authentication_window: 1024,
             drain_seconds: 7,
         }
     }
@@ -330,6 +334,9 @@ impl ServeConfig {
         }
         if limits.in_flight > 1 << 20 || limits.queue > 1 << 20 || limits.batch > 1 << 14 {
             return complaint("limits: in_flight and queue are at most 1048576, batch at most 16384");
+        }
+        if !(MAX_REQUESTS..=1 << 16).contains(&limits.authentication_window) {
+            return complaint("limits.authentication_window: from 256 to 65536");
         }
         if limits.commit_interval_ms > 100 {
             return complaint("limits.commit_interval_ms: up to 100");

@@ -21,7 +21,8 @@ use crate::index::{Foreman, Index};
 use crate::metrics::Metrics;
 use crate::rates::Rates;
 use crate::refusal::Refusal;
-use crate::registrar::{Answer, Ask, Proposal, Registrar, Settled, sign, sign_again, time_of};
+use crate::registrar::{Answer, Ask, Proposal, Registrar, Settled, time_of};
+use crate::signing::{Durable, sign_again};
 
 /// The open service. Handlers hold it by `Arc` for the length of one request.
 pub(crate) struct Core {
@@ -150,11 +151,21 @@ impl Core {
         self: &Arc<Self>,
         place: &Place,
         ask: Ask,
-        mut proposal: Box<dyn Proposal>,
+        proposal: Box<dyn Proposal>,
     ) -> Result<Envelope, Refusal> {
+        Ok(self.settle(place, ask, proposal).await?.sign(self.keys()))
+    }
+
+    /// The same, not yet signed.
+    pub(crate) async fn settle(
+        self: &Arc<Self>,
+        place: &Place,
+        ask: Ask,
+        mut proposal: Box<dyn Proposal>,
+    ) -> Result<Durable, Refusal> {
         for _ in 0..MOST_ROUNDS {
             match self.registrar.submit(ask.clone(), proposal).await? {
-                Settled::Committed(answer) => return Ok(sign(self.keys(), answer)),
+                Settled::Committed(durable) => return Ok(durable),
                 Settled::Overtaken(returned) => {
                     let core = Arc::clone(self);
                     proposal = self.on_a_core(place, move || returned.catch_up(&core)).await??;

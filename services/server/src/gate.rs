@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use plinth_identity::dsse::{EnvelopeError, Verified, payload_type};
+use plinth_identity::batch::SignatureForm;
+use plinth_identity::dsse::{Envelope, EnvelopeError, Verified, payload_type};
 use plinth_identity::party::{Party, PartyKind};
 use plinth_identity::reason::Reason;
 use plinth_identity::request::{Freshness, RequestHeader};
@@ -66,7 +67,18 @@ pub(crate) fn admit<B: SignedBody>(
     origin: Origin,
     envelope: Option<envelope::v1::Envelope>,
 ) -> Result<Admission, Refusal> {
-    let admitted = identify::<B>(core, envelope)?;
+    let (party, verified) = verify(core, B::SIGNER, B::PAYLOAD_TYPE, envelope)?;
+    admit_verified::<B>(core, origin, party, verified)
+}
+
+/// The same once the signature, its own or that of a root above it, is verified.
+pub(crate) fn admit_verified<B: SignedBody>(
+    core: &Core,
+    origin: Origin,
+    party: Arc<Party>,
+    verified: Verified,
+) -> Result<Admission, Refusal> {
+    let admitted = identify::<B>(core, party, verified)?;
     from_where(core, origin, &admitted.party)?;
     let now = core.now()?;
     let ask = &admitted.ask;
@@ -83,17 +95,18 @@ pub(crate) fn admit_query<B: SignedBody>(
     origin: Origin,
     envelope: Option<envelope::v1::Envelope>,
 ) -> Result<Admitted, Refusal> {
-    let admitted = identify::<B>(core, envelope)?;
+    let (party, verified) = verify(core, B::SIGNER, B::PAYLOAD_TYPE, envelope)?;
+    let admitted = identify::<B>(core, party, verified)?;
     from_where(core, origin, &admitted.party)?;
     welcome(core, core.now()?, admitted)
 }
 
-/// Verifies before parsing, and holds the parsed names against the key that signed.
+/// Parses what is verified, and holds the parsed names against the key that signed.
 fn identify<B: SignedBody>(
     core: &Core,
-    envelope: Option<envelope::v1::Envelope>,
+    party: Arc<Party>,
+    verified: Verified,
 ) -> Result<Admitted, Refusal> {
-    let (party, verified) = verify(core, B::SIGNER, B::PAYLOAD_TYPE, envelope)?;
     let body: B = convert::decode_body(&verified)?;
     let header = convert::request_header(body.header().cloned())?;
     if *header.party() != party.id {
@@ -115,6 +128,7 @@ fn identify<B: SignedBody>(
         digest: verified.digest(),
         not_after: header.not_after(),
         deadline: header.deadline(&freshness),
+        form: SignatureForm::Individual,
     };
     Ok(Admitted { party, verified, ask, header, freshness })
 }
@@ -159,27 +173,37 @@ pub(crate) fn verify(
     envelope: Option<envelope::v1::Envelope>,
 ) -> Result<(Arc<Party>, Verified), Refusal> {
     let envelope = convert::envelope::required(envelope, "envelope")?;
+    verify_envelope(core, kind, payload_type, &envelope, "envelope")
+}
+
+/// The same for an envelope that stands in `field`.
+pub(crate) fn verify_envelope(
+    core: &Core,
+    kind: PartyKind,
+    payload_type: &str,
+    envelope: &Envelope,
+    field: &str,
+) -> Result<(Arc<Party>, Verified), Refusal> {
     let key_id = envelope.key_id().ok_or_else(|| {
-        Refusal::field("envelope.signatures[0].keyid", "is missing: send the SHA-256 of your public key")
+        let description = "is missing: send the SHA-256 of your public key";
+        Refusal::field(&format!("{field}.signatures[0].keyid"), description)
     })?;
     let party = core.directory.by_key(kind, key_id).ok_or_else(|| {
-        Refusal::at(
-            "envelope.signatures[0].keyid",
-            Reason::UnknownParty,
-            "belongs to no registered party that may call this",
-        )
+        let description = "belongs to no registered party that may call this";
+        Refusal::at(&format!("{field}.signatures[0].keyid"), Reason::UnknownParty, description)
     })?;
-    let verified = envelope.verify(payload_type, &party.key).map_err(refuse_envelope)?;
+    let verified =
+        envelope.verify(payload_type, &party.key).map_err(|error| refuse_envelope(error, field))?;
     Ok((party, verified))
 }
 
-fn refuse_envelope(error: EnvelopeError) -> Refusal {
-    let (field, description) = match error {
-        EnvelopeError::PayloadType => ("envelope.payload_type", "is not the type that this method takes"),
-        EnvelopeError::KeyId => ("envelope.signatures[0].keyid", "names another key"),
-        EnvelopeError::Signature => ("envelope.signatures[0].sig", "does not verify over these bytes"),
+fn refuse_envelope(error: EnvelopeError, field: &str) -> Refusal {
+    let (within, description) = match error {
+        EnvelopeError::PayloadType => ("payload_type", "is not the type that this method takes"),
+        EnvelopeError::KeyId => ("signatures[0].keyid", "names another key"),
+        EnvelopeError::Signature => ("signatures[0].sig", "does not verify over these bytes"),
     };
-    Refusal::at(field, Reason::SignatureInvalid, description)
+    Refusal::at(&format!("{field}.{within}"), Reason::SignatureInvalid, description)
 }
 
 impl SignedBody for enrolment::v1::EnrolmentRequest {

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plinth_identity::batch::SignatureForm;
 use plinth_identity::dsse::{Envelope, PublicKey};
 use plinth_identity::field::FieldViolation;
 use plinth_identity::gallery::{FeatureRow, GalleryEntry, Holder};
@@ -336,6 +337,7 @@ fn ask(agency: &Party, register: RequestDigest, part: u32, place: u64) -> Ask {
         digest: RequestDigest::from_bytes(digest),
         not_after: never,
         deadline: never,
+        form: SignatureForm::Individual,
     }
 }
 

@@ -4,6 +4,7 @@
 //! `authentication` prepares it beside the event loop, `registrar` decides and commits it, and what was committed is
 //! signed and sent. Nothing else writes.
 
+mod authenticate_many;
 mod authentication;
 mod budget;
 mod capture;
@@ -33,6 +34,7 @@ mod registrar;
 mod registry;
 mod resident;
 mod search;
+mod signing;
 mod sweep;
 mod touched;
 #[doc(hidden)]

@@ -10,22 +10,23 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use plinth_identity::attempts::AttemptPolicy;
-use plinth_identity::dsse::{Envelope, KeyId};
-use plinth_identity::id::{Nonce, PartyId, RequestDigest, RequestId, Sequence};
-use plinth_identity::keys::KeyRing;
+use plinth_identity::batch::SignatureForm;
+use plinth_identity::dsse::KeyId;
+use plinth_identity::id::{LogPosition, Nonce, PartyId, RequestDigest, RequestId, Sequence};
 use plinth_identity::party::{Party, PartyKind};
 use plinth_identity::policy::DeduplicationPolicy;
 use plinth_identity::reason::Reason;
 use plinth_identity::statement::{StatementHeader, leaf_hash};
 use plinth_identity::time::Timestamp;
 use plinth_storage::{
-    Committed, Head, NonceUse, Reader, Staged, StatementKind, StoreError, StoredAnswer, Writer,
+    Head, NonceUse, Reader, Staged, StatementKind, StoreError, StoredAnswer, Writer,
 };
 use rand::Rng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
+use crate::authenticate_many::{Fate, Ticket};
 use crate::clock::Clock;
 use crate::config::{EnrolmentQuotas, RelyingPartyDefaults, ServeConfig};
 use crate::core::Core;
@@ -35,6 +36,7 @@ use crate::metrics::{Metrics, Stopwatch};
 use crate::pace::Pace;
 use crate::recent::{Features, Recent};
 use crate::refusal::Refusal;
+use crate::signing::{Durable, Together};
 use crate::touched::Touched;
 
 /// How many of the newest people are kept at hand: more than enter the gallery during one search, so that practically no
@@ -65,6 +67,8 @@ pub(crate) struct Ask {
     pub(crate) not_after: Timestamp,
     /// The last moment at which it may still be decided for the first time.
     pub(crate) deadline: Timestamp,
+    /// How the answer is to be signed.
+    pub(crate) form: SignatureForm,
 }
 
 /// A decision that wants to be made, with all the work done that needs no agreement.
@@ -176,21 +180,57 @@ impl Sitting<'_> {
 /// What became of a submission that was not refused.
 pub(crate) enum Settled {
     /// Durable: the answer may be signed.
-    Committed(Committed<Answer>),
+    Committed(Durable),
     /// Not decided: too many people came in between. See [`Proposal::catch_up`].
     Overtaken(Box<dyn Proposal>),
 }
 
-type Reply = Result<Settled, Refusal>;
+type Outcome = Result<Settled, Refusal>;
+
+/// Whom a decision is told.
+pub(crate) enum Reply {
+    /// A call that waits for nothing else.
+    Alone(oneshot::Sender<Outcome>),
+    /// One request of a stream, which waits for many.
+    Among(Ticket),
+}
+
+impl Reply {
+    /// Whether nobody waits any more.
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Alone(caller) => caller.is_closed(),
+            Self::Among(ticket) => ticket.is_closed(),
+        }
+    }
+
+    /// Tells. A caller that has gone meanwhile sends the same bytes again, and learns it then.
+    pub(crate) fn send(self, outcome: Outcome) {
+        match self {
+            Self::Alone(caller) => drop(caller.send(outcome)),
+            Self::Among(ticket) => ticket.tell(Fate::Settled(outcome)),
+        }
+    }
+}
 
 /// Stages a change that answers nobody.
 pub(crate) type Note = Box<dyn FnOnce(&mut Staged) -> Result<(), StoreError> + Send>;
 
 pub(crate) enum Job {
     /// A request waits for its decision.
-    Decide { ask: Ask, proposal: Box<dyn Proposal>, reply: oneshot::Sender<Reply> },
+    Decide { ask: Ask, proposal: Box<dyn Proposal>, reply: Reply },
     /// A change that answers nobody: the outbox, the index, the progress of long work.
     Note { note: Note, reply: oneshot::Sender<Result<(), Refusal>> },
+}
+
+impl Job {
+    /// Tells whoever waits that nothing was done.
+    fn refuse(self, refusal: &Refusal) {
+        match self {
+            Self::Decide { reply, .. } => reply.send(Err(refusal.clone())),
+            Self::Note { reply, .. } => drop(reply.send(Err(refusal.clone()))),
+        }
+    }
 }
 
 /// The handle by which requests reach the committer. Cloning it is cheap; the committer ends when the last one is gone.
@@ -264,13 +304,20 @@ impl Registrar {
     }
 
     /// Submits a decision and waits until it is durable. Order among concurrent submissions is the committer's.
-    pub(crate) async fn submit(&self, ask: Ask, proposal: Box<dyn Proposal>) -> Reply {
+    pub(crate) async fn submit(&self, ask: Ask, proposal: Box<dyn Proposal>) -> Outcome {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Job::Decide { ask, proposal, reply }).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => Refusal::overloaded(),
-            mpsc::error::TrySendError::Closed(_) => Refusal::of(Reason::NotServing),
-        })?;
+        self.hand_in(ask, proposal, Reply::Alone(reply));
         answer.await.unwrap_or_else(|_| Err(Refusal::of(Reason::NotServing)))
+    }
+
+    /// Submits a decision, and has it told to whoever the reply names: at once if it is refused.
+    pub(crate) fn hand_in(&self, ask: Ask, proposal: Box<dyn Proposal>, reply: Reply) {
+        let Err(refused) = self.queue.try_send(Job::Decide { ask, proposal, reply }) else { return };
+        let (job, refusal) = match refused {
+            mpsc::error::TrySendError::Full(job) => (job, Refusal::overloaded()),
+            mpsc::error::TrySendError::Closed(job) => (job, Refusal::of(Reason::NotServing)),
+        };
+        job.refuse(&refusal);
     }
 
     /// Has a change made that answers nobody, and waits until it is durable. Unlike a request it waits for a place in the
@@ -365,7 +412,9 @@ impl Committer {
                 error!(reason = %first, "a commit failed; this service writes nothing more until it is restarted");
                 self.failed.store(true, Ordering::SeqCst);
                 jobs.close();
-                while jobs.blocking_recv().is_some() {}
+                while let Some(job) = jobs.blocking_recv() {
+                    job.refuse(&Refusal::of(Reason::NotServing));
+                }
                 return;
             }
         }
@@ -442,15 +491,19 @@ impl Committer {
             if reply.is_closed() {
                 continue; // The caller has gone; a decision nobody waits for is not made.
             }
+            let together = (ask.form == SignatureForm::Batch).then_some(ask.deadline);
             match self.sit(&mut staged, &mut changes, now, ask, proposal) {
-                Ok(Considered::Answered(answer)) => {
+                Ok(Considered::Answered(answer, position)) => {
+                    if let Some(deadline) = together.filter(|_| position.is_some()) {
+                        staged.sign_together(deadline);
+                    }
                     answers.push(answer);
-                    waiting.push(reply);
+                    waiting.push((reply, position));
                 }
                 // Told only after the commit: what overtook it may be part of this batch.
                 Ok(Considered::Overtaken(proposal)) => overtaken.push((reply, proposal)),
                 // A caller that has gone in the meantime misses nothing: a refusal changed nothing.
-                Err(refusal) => drop(reply.send(Err(refusal))),
+                Err(refusal) => reply.send(Err(refusal)),
             }
         }
         if !staged.is_empty() {
@@ -462,14 +515,16 @@ impl Committer {
             }
         }
         let stopwatch = Stopwatch::start();
-        match self.writer.commit(staged, answers) {
-            Ok(committed) => {
+        match self.writer.commit_batch(staged, answers) {
+            Ok((committed, batch)) => {
                 self.metrics.committed(stopwatch.elapsed(), committed.len());
                 for party in changes {
                     self.directory.record(party);
                 }
-                for (reply, answer) in waiting.into_iter().zip(committed) {
-                    drop(reply.send(Ok(Settled::Committed(answer))));
+                let together = batch.map(Together::new);
+                for ((reply, position), answer) in waiting.into_iter().zip(committed) {
+                    let leaf = position.zip(together.clone());
+                    reply.send(Ok(Settled::Committed(Durable::new(answer, leaf))));
                 }
                 if let Some(indexer) = self.indexer.as_ref().filter(|_| !self.arrivals.is_empty()) {
                     indexer.arrived(std::mem::take(&mut self.arrivals));
@@ -478,13 +533,14 @@ impl Committer {
                     drop(reply.send(Ok(())));
                 }
                 for (reply, proposal) in overtaken {
-                    drop(reply.send(Ok(Settled::Overtaken(proposal))));
+                    reply.send(Ok(Settled::Overtaken(proposal)));
                 }
                 Ok(())
             }
             Err(error) => {
-                for reply in waiting {
-                    drop(reply.send(Err(Refusal::of(Reason::NotServing))));
+                let untold = waiting.into_iter().map(|(reply, _)| reply);
+                for reply in untold.chain(overtaken.into_iter().map(|(reply, _)| reply)) {
+                    reply.send(Err(Refusal::of(Reason::NotServing)));
                 }
                 drop(noted);
                 Err(error)
@@ -494,7 +550,8 @@ impl Committer {
 }
 
 pub(crate) enum Considered {
-    Answered(Answer),
+    /// With the log position, if it was decided just now.
+    Answered(Answer, Option<LogPosition>),
     Overtaken(Box<dyn Proposal>),
 }
 
@@ -504,7 +561,7 @@ fn consider(sitting: &mut Sitting<'_>, proposal: Box<dyn Proposal>) -> Result<Co
     let ask = sitting.ask.clone();
     let answered = sitting.staged.answer(ask.kind, &ask.party, &ask.request_id)?;
     if let Some(answer) = earlier_answer(answered, &ask)? {
-        return Ok(Considered::Answered(answer));
+        return Ok(Considered::Answered(answer, None));
     }
     if sitting.staged.nonce(ask.kind, &ask.party, &ask.nonce)?.is_some_and(|used| used.digest != ask.digest) {
         return Err(Refusal::of(Reason::ReplayConflict));
@@ -517,6 +574,7 @@ fn consider(sitting: &mut Sitting<'_>, proposal: Box<dyn Proposal>) -> Result<Co
     if proposal.overtaken(sitting.recent) || proposal.stale(sitting.touched) {
         return Ok(Considered::Overtaken(proposal));
     }
+    let position = sitting.staged.next_log_position();
     let Decided { answer, case } = proposal.decide(sitting)?;
     sitting.staged.put_answer(
         ask.kind,
@@ -539,7 +597,7 @@ fn consider(sitting: &mut Sitting<'_>, proposal: Box<dyn Proposal>) -> Result<Co
     if ask.kind != PartyKind::Agency {
         sitting.staged.expire_answer(ask.kind, &ask.party, &ask.request_id, ask.deadline);
     }
-    Ok(Considered::Answered(answer))
+    Ok(Considered::Answered(answer, Some(position)))
 }
 
 /// The present moment by a clock, never before the newest commit. A clock that has been set back by more than two seconds
@@ -554,10 +612,7 @@ pub(crate) fn time_of(clock: &dyn Clock, head: &Head) -> Result<Timestamp, Refus
 
 fn refuse_all(batch: &mut Vec<Job>, refusal: &Refusal) {
     for job in batch.drain(..) {
-        match job {
-            Job::Decide { reply, .. } => drop(reply.send(Err(refusal.clone()))),
-            Job::Note { reply, .. } => drop(reply.send(Err(refusal.clone()))),
-        }
+        job.refuse(refusal);
     }
 }
 
@@ -570,17 +625,6 @@ pub(crate) fn earlier_answer(stored: Option<StoredAnswer>, ask: &Ask) -> Result<
         }
         Some(_) => Err(Refusal::of(Reason::ReplayConflict)),
     }
-}
-
-/// Signs what was committed, and nothing else. The signature is deterministic (RFC 8032), so a stored answer signed
-/// again is the same answer byte for byte.
-pub(crate) fn sign(keys: &KeyRing, committed: Committed<Answer>) -> Envelope {
-    sign_again(keys, committed.into_inner())
-}
-
-/// Signs an answer that was read back from the store.
-pub(crate) fn sign_again(keys: &KeyRing, answer: Answer) -> Envelope {
-    keys.statement_key().sign(answer.kind.payload_type(), answer.payload)
 }
 
 /// Draws a number that no one holds. At 1.4 billion people one draw in 57 is taken; 64 in a row never are.

@@ -102,7 +102,7 @@ impl Trial {
         let proposal = Box::new(question(&admitted)?.compared(&self.core, stand)?);
         let now = self.core.now()?;
         match self.committer.sit(staged, &mut Vec::new(), now, admitted.ask.clone(), proposal)? {
-            Considered::Answered(answer) => Ok(answer),
+            Considered::Answered(answer, _) => Ok(answer),
             Considered::Overtaken(_) => Err(Refusal::overloaded()),
         }
     }

@@ -8,8 +8,10 @@ use plinth_identity::number::IdentityNumber;
 use super::{Check, Problem, Session};
 use crate::database::typed_key;
 use crate::error::StoreError;
+use crate::reader::Reader;
 use crate::tables::Table;
 use crate::tables::attempts::AttemptRows;
+use crate::tables::batches::{self, Batches};
 use crate::tables::days::Days;
 use crate::tables::duplicates::Duplicates;
 use crate::tables::expiries::{self, Expiring, Expiry};
@@ -99,10 +101,29 @@ impl Session<'_> {
         })
     }
 
+    /// Batches, against the leaves in the log.
+    pub(super) fn batches(&mut self, reader: &Reader) -> Result<(), StoreError> {
+        self.rows::<Batches>(Check::Batches, |session, key, _| {
+            session.counts.batches += 1;
+            let first = batches::first(&key).filter(|first| *first < session.head.next_log_position);
+            let Some(first) = first else {
+                session.found(Problem::NeverGiven(Batches::NAME), 1);
+                return Ok(());
+            };
+            // The log is never rewritten, so what the live store says of these leaves is what the frozen view says.
+            match reader.leaf_batch(first) {
+                Ok(_) => {}
+                Err(StoreError::Corrupt { .. }) => session.found(Problem::BatchAltered, 1),
+                Err(error) => return Err(error),
+            }
+            Ok(())
+        })
+    }
+
     /// The queue of what ends. A row of it may name something that is not there: nothing is missing then, and reclaiming
     /// removes it in its time.
     pub(super) fn expiries(&mut self) -> Result<(), StoreError> {
-        let (mut answers, mut nonces, mut otps) = (0, 0, 0);
+        let (mut answers, mut nonces, mut otps, mut batches) = (0, 0, 0, 0);
         self.raw_rows(Check::Expiries, expiries::NAME, |session, key, row| {
             session.counts.expiries += 1;
             session.expect(row.is_empty(), Problem::Unreadable(expiries::NAME));
@@ -116,6 +137,7 @@ impl Session<'_> {
                 Expiring::Answer => &mut answers,
                 Expiring::Nonce => &mut nonces,
                 Expiring::Otp => &mut otps,
+                Expiring::Batch => &mut batches,
             };
             *named += u64::from(session.names(&expiry)?);
             Ok(())
@@ -124,6 +146,7 @@ impl Session<'_> {
             (Expiring::Answer, self.ending, answers),
             (Expiring::Nonce, self.counts.nonces, nonces),
             (Expiring::Otp, self.counts.otps, otps),
+            (Expiring::Batch, self.counts.batches, batches),
         ] {
             self.found(Problem::NeverReclaimed(what.table()), rows.saturating_sub(named));
         }
@@ -137,7 +160,7 @@ impl Session<'_> {
                 let answer = self.view.row::<Requests>(&expiry.row, None);
                 Ok(matches!(answer, Ok(Some(answer)) if answer.kind != StatementKind::Enrolment))
             }
-            Expiring::Nonce | Expiring::Otp => {
+            Expiring::Nonce | Expiring::Otp | Expiring::Batch => {
                 Ok(self.view.bytes(expiry.what.table(), &expiry.row)?.is_some())
             }
         }

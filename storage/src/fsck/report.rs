@@ -41,6 +41,8 @@ pub enum Check {
     History,
     /// Counts of parties' and agencies' days.
     Quotas,
+    /// Statements that are signed together.
+    Batches,
     /// What is to be reclaimed, and when.
     Expiries,
 }
@@ -97,6 +99,8 @@ pub struct Counts {
     pub history: u64,
     /// Counts of parties', agencies', stations' and operators' days.
     pub quotas: u64,
+    /// Commits whose statements can be signed together.
+    pub batches: u64,
     /// Rows that wait to be reclaimed.
     pub expiries: u64,
 }
@@ -161,13 +165,16 @@ pub enum Problem {
     /// A log position has no leaf.
     #[error("the log has a hole")]
     LogHole,
+    /// The leaves of statements that are signed together are not those that were committed.
+    #[error("the log's leaves are not those of a batch")]
+    BatchAltered,
     /// A person's record names a virtual number that has no row.
     #[error("a person's virtual number has no row")]
     VirtualNumberMissing,
     /// A person's record names a virtual number whose row names somebody else.
     #[error("a person's virtual number belongs to somebody else")]
     VirtualNumberOfAnother,
-    /// A nonce, a one-time code, or an answer that is not an enrolment's, that would stay for ever.
+    /// A nonce, a one-time code, a batch, or an answer that is not an enrolment's, that would stay for ever.
     #[error("{0}: a row would never be reclaimed")]
     NeverReclaimed(&'static str),
     /// A row that waits to be reclaimed although everything of its age has been: reclaiming looks for it no more.

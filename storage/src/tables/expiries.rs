@@ -1,4 +1,4 @@
-//! What may be forgotten, and from when on: answers, nonces and one-time codes in the order of their deadlines.
+//! What may be forgotten, and from when on: answers, nonces, one-time codes and batches in the order of their deadlines.
 //!
 //! Rows are keys only, in the clear: 25 bytes a decision's row are cheaper than a sealed copy of the deadline. A thief
 //! sees when each of these rows ends, and so about when it was written and which of them were written together. The rows
@@ -7,6 +7,7 @@
 use plinth_identity::time::Timestamp;
 
 use super::Table;
+use super::batches::Batches;
 use super::nonces::Nonces;
 use super::otps::Otps;
 use super::requests::Requests;
@@ -36,10 +37,11 @@ pub(crate) enum Expiring {
     Answer,
     Nonce,
     Otp,
+    Batch,
 }
 
 impl Expiring {
-    pub(crate) const ALL: [Self; 3] = [Self::Answer, Self::Nonce, Self::Otp];
+    pub(crate) const ALL: [Self; 4] = [Self::Answer, Self::Nonce, Self::Otp, Self::Batch];
 
     /// The table of the row.
     pub(crate) fn table(self) -> &'static str {
@@ -47,6 +49,7 @@ impl Expiring {
             Self::Answer => Requests::NAME,
             Self::Nonce => Nonces::NAME,
             Self::Otp => Otps::NAME,
+            Self::Batch => Batches::NAME,
         }
     }
 
@@ -56,6 +59,7 @@ impl Expiring {
             Self::Answer => 1,
             Self::Nonce => 2,
             Self::Otp => 3,
+            Self::Batch => 4,
         }
     }
 }

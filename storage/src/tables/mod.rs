@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::folder;
 
 pub(crate) mod attempts;
+pub(crate) mod batches;
 pub(crate) mod cases;
 pub(crate) mod days;
 pub(crate) mod duplicates;
@@ -93,6 +94,9 @@ const ADDED_BY_3: [&str; 5] = [
     findings::Findings::NAME,
 ];
 
+/// The column family that format 4 added.
+const ADDED_BY_4: [&str; 1] = [batches::Batches::NAME];
+
 /// Every column family.
 pub(crate) fn families() -> impl Iterator<Item = &'static str> {
     families_of(folder::FORMAT)
@@ -102,7 +106,8 @@ pub(crate) fn families() -> impl Iterator<Item = &'static str> {
 pub(crate) fn families_of(format: u32) -> impl Iterator<Item = &'static str> {
     let added_by_2 = ADDED_BY_2.into_iter().filter(move |_| format >= 2);
     let added_by_3 = ADDED_BY_3.into_iter().filter(move |_| format >= 3);
-    FAMILIES_OF_1.into_iter().chain(added_by_2).chain(added_by_3)
+    let added_by_4 = ADDED_BY_4.into_iter().filter(move |_| format >= 4);
+    FAMILIES_OF_1.into_iter().chain(added_by_2).chain(added_by_3).chain(added_by_4)
 }
 
 /// The words of a domain decoder, which names record and field and never quotes content.
