@@ -48,6 +48,11 @@ use plinth_identity::party::PartyKind;
 
 use crate::logging::Logging;
 
+/// Requests are taken in, decided and answered on different threads, so most memory is freed by another thread than took
+/// it; the system's allocator makes them wait for each other then.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// An identity service: one number for each person, and signed answers that anybody can check.
 ///
 /// Agencies enrol people with their fingerprints, the service finds those it knows already, and gives everyone else one

@@ -49,7 +49,8 @@ impl SignedMessage {
     /// # Errors
     /// [`ClientError::Request`] if the bytes are neither.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ClientError> {
-        let malformed = |_| FieldViolation::malformed("message", "is neither an envelope nor signed in a batch");
+        let malformed =
+            |_| FieldViolation::malformed("message", "is neither an envelope nor signed in a batch");
         // Their fields have different numbers, so either reads as an empty message of the other kind.
         let below = v1::BatchSigned::decode(bytes).map_err(malformed).map_err(ClientError::Request)?;
         if below.proof.is_some() {

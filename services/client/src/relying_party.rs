@@ -215,7 +215,10 @@ impl RelyingParty {
         &self,
         asks: S,
         form: SignatureForm,
-    ) -> impl Stream<Item = (RequestId, Result<Proved<AuthenticationStatement>, ClientError>)> + Send + Unpin + use<S>
+    ) -> impl Stream<Item = (RequestId, Result<Proved<AuthenticationStatement>, ClientError>)>
+    + Send
+    + Unpin
+    + use<S>
     where
         S: Stream<Item = Ask> + Send + 'static,
     {

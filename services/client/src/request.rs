@@ -128,8 +128,12 @@ impl SignedBatch {
     /// Each request with its proof, in their order: to be kept beside its answer.
     #[must_use]
     pub fn messages(&self) -> Vec<SignedMessage> {
-        let leaves: Vec<_> =
-            self.batch.payloads.iter().map(|payload| leaf_hash(payload_type::AUTHENTICATION_REQUEST, payload)).collect();
+        let leaves: Vec<_> = self
+            .batch
+            .payloads
+            .iter()
+            .map(|payload| leaf_hash(payload_type::AUTHENTICATION_REQUEST, payload))
+            .collect();
         let tree = Tree::of(&leaves);
         let message = |(index, payload): (u32, &Vec<u8>)| {
             SignedMessage::Below(BatchSigned {
@@ -164,7 +168,8 @@ impl Claims {
         if !types.contains(&kind) {
             return Err(FieldViolation::malformed("payload_type", "is not the type of such a request"));
         }
-        let header = header(kind, payload)?.ok_or_else(|| FieldViolation::malformed("header", "is required"))?;
+        let header =
+            header(kind, payload)?.ok_or_else(|| FieldViolation::malformed("header", "is required"))?;
         let request_id = RequestId::try_from(header.request_id.as_slice())
             .map_err(|error| FieldViolation::malformed("header.request_id", error.to_string()))?;
         Ok(Self { party: header.party, request_id })

@@ -95,8 +95,7 @@ impl<'a> Roots<'a> {
                     return Err(VerifyError::PayloadType { expected: payload_type });
                 }
                 let (signed, root) = self.root(&below.root)?;
-                let verified =
-                    root.proves(signed, below, payload_type).map_err(|_| VerifyError::NotBelow)?;
+                let verified = root.proves(signed, below, payload_type).map_err(|_| VerifyError::NotBelow)?;
                 let place = Some((root.position(below.leaf_index), root.key_epoch));
                 Ok(ProvedMessage { verified, place })
             }

@@ -10,6 +10,8 @@ mod pem;
 
 use std::fmt;
 
+use sha2::{Digest, Sha256};
+
 use crate::id::RequestDigest;
 
 pub use key::{KeyError, KeyId, PublicKey, SigningKey};
@@ -88,8 +90,32 @@ pub mod payload_type {
 /// bytes as decimal text without leading zeros.
 #[must_use]
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
-    [head.as_bytes(), payload].concat()
+    let mut bytes = Vec::with_capacity(payload_type.len() + payload.len() + MAX_PAE_NUMBERS);
+    bytes.extend(pae_head(payload_type, payload.len()));
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// Bytes of the label, of two lengths and of the spaces between them, at most.
+const MAX_PAE_NUMBERS: usize = 6 + 2 * 20 + 4;
+
+/// What stands before the payload.
+fn pae_head(payload_type: &str, payload_length: usize) -> Vec<u8> {
+    let mut head = Vec::with_capacity(payload_type.len() + MAX_PAE_NUMBERS);
+    head.extend_from_slice(b"DSSEv1 ");
+    head.extend_from_slice(payload_type.len().to_string().as_bytes());
+    head.push(b' ');
+    head.extend_from_slice(payload_type.as_bytes());
+    head.push(b' ');
+    head.extend_from_slice(payload_length.to_string().as_bytes());
+    head.push(b' ');
+    head
+}
+
+/// SHA-256 of a prefix and the bytes that a signature covers, without putting them together.
+pub(crate) fn pae_digest(prefix: &[u8], payload_type: &str, payload: &[u8]) -> [u8; 32] {
+    let head = pae_head(payload_type, payload.len());
+    Sha256::new().chain_update(prefix).chain_update(head).chain_update(payload).finalize().into()
 }
 
 /// A payload, its type and exactly one signature. Nothing in it can be trusted before [`Envelope::verify`].

@@ -4,7 +4,6 @@ use std::fmt;
 
 use data_encoding::HEXLOWER;
 use rand_core::CryptoRng;
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::dsse;
@@ -169,7 +168,7 @@ impl RequestDigest {
     /// The digest of a payload of a type.
     #[must_use]
     pub fn of(payload_type: &str, payload: &[u8]) -> Self {
-        Self(Sha256::digest(dsse::pae(payload_type, payload)).into())
+        Self(dsse::pae_digest(&[], payload_type, payload))
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-
 use crate::authentication::Verdict;
 use crate::case::CaseDecision;
 use crate::dsse::{self, PublicKey};
@@ -300,7 +298,7 @@ pub struct ServiceLimits {
 /// the statement can check it, and nobody can find a statement by trying numbers against leaves.
 #[must_use]
 pub fn leaf_hash(payload_type: &str, payload: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update([0]).chain_update(dsse::pae(payload_type, payload)).finalize().into()
+    dsse::pae_digest(&[0], payload_type, payload)
 }
 
 #[cfg(test)]
@@ -308,6 +306,7 @@ mod tests {
     use super::*;
     use data_encoding::HEXLOWER;
     use rand::{SeedableRng, rngs::StdRng};
+    use sha2::{Digest, Sha256};
 
     #[test]
     fn a_leaf_is_the_hash_of_a_zero_byte_and_the_signed_bytes() {

@@ -153,7 +153,8 @@ impl Stream {
         let Ok(mut permits) = Arc::clone(window).acquire_many_owned(permits).await else { return };
         let form = signature_form(form);
         let mut tickets = Vec::with_capacity(count);
-        for correlation in (0..count).map(|index| correlation.wrapping_add(u64::try_from(index).unwrap_or(0))) {
+        for correlation in (0..count).map(|index| correlation.wrapping_add(u64::try_from(index).unwrap_or(0)))
+        {
             let Some(window) = permits.split(1) else { break };
             let form = *form.as_ref().unwrap_or(&SignatureForm::Individual);
             let told = self.told.clone();
@@ -182,7 +183,8 @@ impl Stream {
         let RequestBatch { root, payloads } =
             RequestBatch::try_from(batch).map_err(|violation| violation.at("batch"))?;
         let kind = payload_type::REQUEST_BATCH_ROOT;
-        let (party, verified) = verify_envelope(&self.core, PartyKind::RelyingParty, kind, &root, "batch.root")?;
+        let (party, verified) =
+            verify_envelope(&self.core, PartyKind::RelyingParty, kind, &root, "batch.root")?;
         let root = decode_request_batch_root(&verified).map_err(|violation| violation.at("batch.root"))?;
         if root.party != party.id {
             let description = "is not the party that signed";
@@ -341,7 +343,11 @@ impl Writer {
                 }
                 Ok(SignedAnswer::Below(Leaf { answer, leaf_index, path, .. })) => {
                     let path = encode_path(&path);
-                    authentication_answer::Answer::Leaf(StatementLeaf { payload: answer.payload, leaf_index, path })
+                    authentication_answer::Answer::Leaf(StatementLeaf {
+                        payload: answer.payload,
+                        leaf_index,
+                        path,
+                    })
                 }
                 Err(refusal) => {
                     let refusal = status::Refusal::from(refusal);

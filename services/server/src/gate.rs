@@ -102,11 +102,7 @@ pub(crate) fn admit_query<B: SignedBody>(
 }
 
 /// Parses what is verified, and holds the parsed names against the key that signed.
-fn identify<B: SignedBody>(
-    core: &Core,
-    party: Arc<Party>,
-    verified: Verified,
-) -> Result<Admitted, Refusal> {
+fn identify<B: SignedBody>(core: &Core, party: Arc<Party>, verified: Verified) -> Result<Admitted, Refusal> {
     let body: B = convert::decode_body(&verified)?;
     let header = convert::request_header(body.header().cloned())?;
     if *header.party() != party.id {

@@ -1,6 +1,6 @@
 //! Sealed rows: XChaCha20-Poly1305 (RFC 8439; draft-irtf-cfrg-xchacha) under a key of the row's own place.
 
-use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
@@ -47,16 +47,20 @@ pub enum SealError {
 }
 
 pub(super) fn seal(ring: &KeyRing, place: &Place<'_>, plaintext: &[u8], nonce: [u8; NONCE]) -> Vec<u8> {
-    let aad = associated_data(ring, place);
-    let payload = Payload { msg: plaintext, aad: &aad };
-    // The only error is a plaintext beyond 2^38 bytes, 256 GiB. Such a row comes out as a header that never
-    // opens.
-    let ciphertext = cipher(ring, place).encrypt(&XNonce::from(nonce), payload).unwrap_or_default();
-    let mut sealed = Vec::with_capacity(HEADER + ciphertext.len());
+    let mut sealed = Vec::with_capacity(SEAL_OVERHEAD + plaintext.len());
     sealed.push(FORMAT);
     sealed.extend_from_slice(&ring.epoch().to_be_bytes());
     sealed.extend_from_slice(&nonce);
-    sealed.extend_from_slice(&ciphertext);
+    sealed.extend_from_slice(plaintext);
+    let (_, row) = sealed.split_at_mut(HEADER);
+    let aad = associated_data(ring, place);
+    let tag = cipher(ring, place).encrypt_inout_detached(&XNonce::from(nonce), &aad, row.into());
+    // The only error is a plaintext beyond 2^38 bytes, 256 GiB. Such a row comes out as a header that never
+    // opens.
+    match tag {
+        Ok(tag) => sealed.extend_from_slice(&tag),
+        Err(_) => sealed.truncate(HEADER),
+    }
     sealed
 }
 
@@ -79,11 +83,12 @@ pub(super) fn open(
         return Err(SealError::Epoch(epoch));
     }
     let aad = associated_data(ring, place);
-    let payload = Payload { msg: ciphertext, aad: &aad };
+    let (ciphertext, tag) = ciphertext.split_last_chunk::<TAG>().ok_or(SealError::Truncated)?;
+    let mut plaintext = Zeroizing::new(ciphertext.to_vec());
     cipher(ring, place)
-        .decrypt(&XNonce::from(*nonce), payload)
-        .map(Zeroizing::new)
-        .map_err(|_| SealError::Refused)
+        .decrypt_inout_detached(&XNonce::from(*nonce), &aad, plaintext.as_mut_slice().into(), tag.into())
+        .map_err(|_| SealError::Refused)?;
+    Ok(plaintext)
 }
 
 /// The cipher of a place: its key is the keyed hash of the place, under one key for rows with a secret and
