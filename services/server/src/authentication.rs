@@ -12,8 +12,8 @@ use plinth_proto::authentication::v1::{
     self, AuthenticateManyRequest, AuthenticateManyResponse, AuthenticateRequest, AuthenticateResponse,
     GetPersonRequest, GetPersonResponse, RequestOtpRequest, RequestOtpResponse,
 };
-use plinth_proto::convert::batch::signature_form;
 use plinth_proto::convert::authentication::{decode_authentication_request, encode_authentication_statement};
+use plinth_proto::convert::batch::signature_form;
 use plinth_storage::StatementKind;
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
@@ -47,13 +47,15 @@ impl AuthenticationService for Authentications {
                 AuthenticateResponse { statement: Some(statement.into()), batch_signed: None }
             }
             SignedAnswer::Below(leaf) => {
-                let whole = leaf.whole(core.keys());
+                core.metrics.proved_by_path();
+                let whole = leaf.whole(core.keys(), &core.metrics);
                 AuthenticateResponse { statement: None, batch_signed: Some(whole.into()) }
             }
         }))
     }
 
-    type AuthenticateManyStream = Pin<Box<dyn Stream<Item = Result<AuthenticateManyResponse, Status>> + Send>>;
+    type AuthenticateManyStream =
+        Pin<Box<dyn Stream<Item = Result<AuthenticateManyResponse, Status>> + Send>>;
 
     async fn authenticate_many(
         &self,

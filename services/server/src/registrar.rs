@@ -18,9 +18,7 @@ use plinth_identity::policy::DeduplicationPolicy;
 use plinth_identity::reason::Reason;
 use plinth_identity::statement::{StatementHeader, leaf_hash};
 use plinth_identity::time::Timestamp;
-use plinth_storage::{
-    Head, NonceUse, Reader, Staged, StatementKind, StoreError, StoredAnswer, Writer,
-};
+use plinth_storage::{Head, NonceUse, Reader, Staged, StatementKind, StoreError, StoredAnswer, Writer};
 use rand::Rng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot};
@@ -489,6 +487,7 @@ impl Committer {
                 }
             };
             if reply.is_closed() {
+                self.metrics.abandoned();
                 continue; // The caller has gone; a decision nobody waits for is not made.
             }
             let together = (ask.form == SignatureForm::Batch).then_some(ask.deadline);
