@@ -49,7 +49,9 @@ fn the_page_about_matching_is_made_of_the_examples_that_run_as_tests() {
 #[test]
 fn every_link_of_a_page_leads_to_a_file() {
     let mut lost = Vec::new();
-    for page in ["calls.md", "sandbox.md", "reasons.md", "matching-rules.md", "deduplication.md"] {
+    for page in
+        ["calls.md", "sandbox.md", "reasons.md", "matching-rules.md", "deduplication.md", "metrics.md"]
+    {
         let text = std::fs::read_to_string(docs().join(page)).unwrap();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = target.split('#').next().unwrap_or_default();

@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     #[arg(long, env = "PLINTH_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<SocketAddr>,
     #[command(flatten)]
+    tracing: Tracing,
+    #[command(flatten)]
     tls: Tls,
     #[command(flatten)]
     limits: Limits,
@@ -45,6 +47,15 @@ pub(crate) struct Settings {
     delivery: Delivery,
     #[command(flatten)]
     index: Index,
+}
+
+/// The `[tracing]` section.
+#[derive(clap::Args, Serialize, Default)]
+struct Tracing {
+    /// (`tracing`) Where a collector on this machine takes spans over OTLP (gRPC), such as http://127.0.0.1:4317
+    /// [default: nowhere].
+    #[arg(long, env = "PLINTH_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<String>,
 }
 
 /// The `[tls]` section. Without it the service listens on loopback addresses only.
@@ -296,12 +307,14 @@ mod tests {
         let given = Settings {
             data: Some("elsewhere".into()),
             limits: Limits { batch: Some(9), ..Limits::default() },
+            tracing: Tracing { otlp_endpoint: Some("http://127.0.0.1:4317".to_owned()) },
             ..Settings::default()
         };
         let config = load(Some(file.path()), &given).unwrap();
         assert_eq!(config.data, PathBuf::from("elsewhere"));
         assert_eq!(config.root_key, PathBuf::from("k"));
         assert_eq!((config.limits.queue, config.limits.batch), (7, 9));
+        assert_eq!(config.tracing.otlp_endpoint.as_deref(), Some("http://127.0.0.1:4317"));
         assert_eq!(config.limits.drain_seconds, plinth_server::config::Limits::default().drain_seconds);
         assert!(config.tls.is_none());
     }

@@ -44,6 +44,8 @@ A configuration file, every key but the first two optional:
   certificate = \"/etc/plinth/service.pem\"
   key = \"/etc/plinth/service.key\"
   client_ca = \"/etc/plinth/clients.pem\"
+  [tracing]
+  otlp_endpoint = \"http://127.0.0.1:4317\"
   [limits]
   in_flight = 4096
   [deduplication]

@@ -15,12 +15,13 @@ use plinth_proto::convert::batch::{RequestBatch, decode_request_batch_root, enco
 use plinth_proto::envelope;
 use plinth_proto::status;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 use tracing::error;
 
 use crate::authentication::propose;
 use crate::core::{Core, Place};
 use crate::gate::{Admission, Origin, admit, admit_verified, verify_envelope};
+use crate::metrics::Stopwatch;
 use crate::refusal::Refusal;
 use crate::registrar::{Ask, Proposal, Reply, Settled};
 use crate::signing::{Leaf, SignedAnswer, Together, sign_again_as};
@@ -39,6 +40,8 @@ pub(crate) struct Ticket {
     correlation: u64,
     form: SignatureForm,
     ask: Option<Ask>,
+    origin: Origin,
+    since: Stopwatch,
     /// Its place among the requests in hand, once it has one.
     place: Option<Place>,
     /// Its place among those of the stream.
@@ -157,8 +160,17 @@ impl Stream {
         {
             let Some(window) = permits.split(1) else { break };
             let form = *form.as_ref().unwrap_or(&SignatureForm::Individual);
-            let told = self.told.clone();
-            tickets.push(Ticket { correlation, form, ask: None, place: None, _window: window, told });
+            let (origin, since, told) = (self.origin.of_message(), Stopwatch::start(), self.told.clone());
+            tickets.push(Ticket {
+                correlation,
+                form,
+                ask: None,
+                origin,
+                since,
+                place: None,
+                _window: window,
+                told,
+            });
         }
         match (form, ask) {
             (Err(violation), _) => refuse(tickets, &violation.into()),
@@ -222,6 +234,7 @@ impl Stream {
     /// Takes one request as far as the committer's queue.
     async fn ask(&self, mut ticket: Ticket, work: Work) {
         if ticket.is_closed() {
+            self.core.metrics.abandoned();
             return; // The caller has gone; a decision nobody waits for is not prepared.
         }
         match self.prepare(&mut ticket, work).await {
@@ -234,10 +247,11 @@ impl Stream {
     async fn prepare(&self, ticket: &mut Ticket, work: Work) -> Result<Prepared, Refusal> {
         let core = &self.core;
         let place = core.enter()?;
+        let origin = ticket.origin.clone();
         let admission = match work {
-            Work::Signed(envelope) => admit::<AuthenticationRequest>(core, self.origin, Some(envelope))?,
+            Work::Signed(envelope) => admit::<AuthenticationRequest>(core, origin, Some(envelope))?,
             Work::Below(party, verified) => {
-                admit_verified::<AuthenticationRequest>(core, self.origin, party, verified)?
+                admit_verified::<AuthenticationRequest>(core, origin, party, verified)?
             }
         };
         match admission {
@@ -291,8 +305,13 @@ impl Writer {
             }
             let mut message = Message::default();
             for (ticket, fate) in fates.drain(..) {
-                let correlation = ticket.correlation;
+                let (correlation, call, since) =
+                    (ticket.correlation, ticket.origin.call.clone(), ticket.since);
                 let Some(outcome) = self.finish(ticket, fate) else { continue };
+                if let Some(call) = call {
+                    let code = outcome.as_ref().map_or_else(Refusal::code, |_| Code::Ok);
+                    self.core.metrics.message(&call, code, &since);
+                }
                 if !message.takes(&outcome) {
                     self.send(std::mem::take(&mut message)).await;
                 }
@@ -333,8 +352,8 @@ impl Writer {
         if message.answers.is_empty() {
             return;
         }
-        let keys = self.core.keys();
-        let root = message.root.map(|together| together.root(keys).into());
+        let (keys, metrics) = (self.core.keys(), &self.core.metrics);
+        let root = message.root.map(|together| together.root(keys, metrics).into());
         let mut answers = Vec::with_capacity(message.answers.len());
         for (correlation, outcome) in message.answers {
             let answer = match outcome {
@@ -342,6 +361,7 @@ impl Writer {
                     authentication_answer::Answer::Statement(statement.into())
                 }
                 Ok(SignedAnswer::Below(Leaf { answer, leaf_index, path, .. })) => {
+                    metrics.proved_by_path();
                     let path = encode_path(&path);
                     authentication_answer::Answer::Leaf(StatementLeaf {
                         payload: answer.payload,
@@ -351,7 +371,7 @@ impl Writer {
                 }
                 Err(refusal) => {
                     let refusal = status::Refusal::from(refusal);
-                    self.core.metrics.refused_because(&refusal);
+                    metrics.refused_because(&refusal);
                     authentication_answer::Answer::Refusal((&refusal).into())
                 }
             };

@@ -47,7 +47,8 @@ impl AuthenticationService for Authentications {
                 AuthenticateResponse { statement: Some(statement.into()), batch_signed: None }
             }
             SignedAnswer::Below(leaf) => {
-                let whole = leaf.whole(core.keys());
+                core.metrics.proved_by_path();
+                let whole = leaf.whole(core.keys(), &core.metrics);
                 AuthenticateResponse { statement: None, batch_signed: Some(whole.into()) }
             }
         }))

@@ -12,6 +12,64 @@ use plinth_identity::time::Timestamp;
 use crate::refusal::Refusal;
 use crate::registrar::Sitting;
 
+/// What can be used up. The name is sent with the refusal, and counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Budget {
+    /// Requests of a relying party.
+    RequestsPerSecond,
+    /// Different numbers that a relying party asks about.
+    NumbersPerDay,
+    /// The share of a relying party's answers that are no.
+    FailurePercent,
+    /// Failures in a row of one person at one relying party.
+    ConsecutiveFailures,
+    /// One-time codes for one person from one relying party.
+    CodesOfRelyingParty,
+    /// One-time codes for one person.
+    CodesOfPerson,
+    /// Duplicates that an operator is told about.
+    OperatorDuplicatesPerDay,
+    /// Duplicates that a station is told about.
+    StationDuplicatesPerDay,
+    /// Duplicates that an agency is told about.
+    AgencyDuplicatesPerDay,
+}
+
+impl Budget {
+    /// Every budget.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::RequestsPerSecond,
+        Self::NumbersPerDay,
+        Self::FailurePercent,
+        Self::ConsecutiveFailures,
+        Self::CodesOfRelyingParty,
+        Self::CodesOfPerson,
+        Self::OperatorDuplicatesPerDay,
+        Self::StationDuplicatesPerDay,
+        Self::AgencyDuplicatesPerDay,
+    ];
+
+    /// As the policies and settings call it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::RequestsPerSecond => "requests_per_second",
+            Self::NumbersPerDay => "numbers_per_day",
+            Self::FailurePercent => "failure_percent",
+            Self::ConsecutiveFailures => "consecutive_failures",
+            Self::CodesOfRelyingParty => "codes_of_relying_party",
+            Self::CodesOfPerson => "codes_of_person",
+            Self::OperatorDuplicatesPerDay => "operator_duplicates_per_day",
+            Self::StationDuplicatesPerDay => "station_duplicates_per_day",
+            Self::AgencyDuplicatesPerDay => "agency_duplicates_per_day",
+        }
+    }
+
+    /// The budget of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|budget| budget.name() == name)
+    }
+}
+
 /// One relying party's day.
 pub(crate) struct PartyDay {
     row: [u8; 16],
@@ -34,11 +92,11 @@ impl PartyDay {
         match counts.blocked(&party.policy.quotas, &defaults) {
             None => Ok(Self { row, counts }),
             Some(reason) => {
-                let quota = match reason {
-                    Reason::BlockedByVelocity => "numbers_per_day",
-                    _ => "failure_percent",
+                let budget = match reason {
+                    Reason::BlockedByVelocity => Budget::NumbersPerDay,
+                    _ => Budget::FailurePercent,
                 };
-                Err(Refusal::limit(reason, quota, until_tomorrow(sitting.now)))
+                Err(Refusal::limit(reason, budget, until_tomorrow(sitting.now)))
             }
         }
     }
@@ -75,7 +133,7 @@ impl DuplicateBudget {
         let station = format!("station {}", application.station);
         let operator = format!("operator {}", application.operator);
         let percent = rules.duplicate_percent;
-        let mut open = |scope: &str, limit: u32, fewest: u32, quota: &str| {
+        let mut open = |scope: &str, limit: u32, fewest: u32, budget: Budget| {
             let row = sitting.reader.keys().quota_row(PartyKind::Agency, agency, scope);
             let mut counts = sitting.staged.duplicate_counts(&row)?;
             counts.roll(sitting.now);
@@ -84,7 +142,7 @@ impl DuplicateBudget {
                 && counts.duplicates >= fewest
                 && u64::from(counts.duplicates) * 100 > u64::from(counts.enrolments) * u64::from(percent);
             if too_many || too_often {
-                return Err(Refusal::limit(Reason::DuplicateQuota, quota, until_tomorrow(sitting.now)));
+                return Err(Refusal::limit(Reason::DuplicateQuota, budget, until_tomorrow(sitting.now)));
             }
             Ok((row, counts))
         };
@@ -92,9 +150,9 @@ impl DuplicateBudget {
         // around is its own count.
         Ok(Self {
             scopes: [
-                open(&operator, rules.operator_duplicates_per_day, 20, "operator_duplicates_per_day")?,
-                open(&station, rules.station_duplicates_per_day, 50, "station_duplicates_per_day")?,
-                open("agency", rules.agency_duplicates_per_day, 500, "agency_duplicates_per_day")?,
+                open(&operator, rules.operator_duplicates_per_day, 20, Budget::OperatorDuplicatesPerDay)?,
+                open(&station, rules.station_duplicates_per_day, 50, Budget::StationDuplicatesPerDay)?,
+                open("agency", rules.agency_duplicates_per_day, 500, Budget::AgencyDuplicatesPerDay)?,
             ],
         })
     }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::ServeError;
 use crate::delivery::DeliverySettings;
+use crate::traces;
 
 /// Settings of one running service. Unknown keys are refused, so that a misspelt setting is never silently ignored.
 #[derive(Debug, Clone, Deserialize)]
@@ -29,6 +30,9 @@ pub struct ServeConfig {
     /// Where metrics are read over plain HTTP: a loopback address, for a collector on this machine. Nowhere, if absent.
     #[serde(default)]
     pub metrics_listen: Option<SocketAddr>,
+    /// Traces of calls. None, if absent.
+    #[serde(default)]
+    pub tracing: TracingSettings,
     /// TLS with client certificates. Without it both listeners must be on loopback.
     #[serde(default)]
     pub tls: Option<TlsConfig>,
@@ -56,6 +60,15 @@ pub struct ServeConfig {
     /// Memory and background work of the 1:N index.
     #[serde(default)]
     pub index: IndexSettings,
+}
+
+/// Traces of calls, for a collector on this machine.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TracingSettings {
+    /// Where a collector takes OTLP over gRPC, for example `http://127.0.0.1:4317`: a loopback address. Every call is one
+    /// span: method, gRPC code, and the party that signed. No spans, if absent.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// Memory and background work of the 1:N index.
@@ -280,6 +293,7 @@ impl ServeConfig {
             listen: public_address(),
             admin_listen: admin_address(),
             metrics_listen: None,
+            tracing: TracingSettings::default(),
             tls: None,
             limits: Limits::default(),
             deduplication: DeduplicationSettings::default(),
@@ -323,6 +337,11 @@ impl ServeConfig {
         if self.metrics_listen.is_some_and(|address| !address.ip().is_loopback()) {
             return complaint(
                 "metrics_listen: only a loopback address: the page has no TLS and asks nobody who they are; let a collector on this machine pass it on",
+            );
+        }
+        if self.tracing.otlp_endpoint.as_deref().is_some_and(|endpoint| !traces::is_local(endpoint)) {
+            return complaint(
+                "tracing.otlp_endpoint: http:// and a loopback address with a port, such as http://127.0.0.1:4317: spans go out without TLS; let a collector on this machine pass them on",
             );
         }
         if !(1..=65_536).contains(&self.index.newest) {

@@ -125,6 +125,12 @@ impl Core {
         place.map(Arc::new).map_err(|_| Refusal::overloaded())
     }
 
+    /// Requests in hand.
+    pub(crate) fn in_hand(&self) -> u64 {
+        let free = self.in_flight.available_permits();
+        u64::try_from(self.config.limits.in_flight.saturating_sub(free)).unwrap_or(u64::MAX)
+    }
+
     /// Runs CPU work beside the event loop, on as many threads as there are cores. Work that has begun cannot be called
     /// back, so it keeps its core, and its request's place, to its own end even when the caller has gone.
     pub(crate) async fn on_a_core<T: Send + 'static>(

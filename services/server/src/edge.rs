@@ -1,7 +1,6 @@
 //! The two listeners: bounds, TLS, health, reflection, and a drain that always ends.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use plinth_proto::authentication::v1::authentication_service_server::AuthenticationServiceServer;
@@ -23,15 +22,15 @@ use crate::config::{ServeConfig, TlsConfig};
 use crate::core::Door;
 use crate::enrolment::Enrolments;
 use crate::evidence::Evidence;
-use crate::metrics::{CountRefusals, Metrics};
+use crate::metrics::WatchCalls;
 use crate::registry::Registry;
 use crate::resident::Residents;
 
-/// A transport whose refusals are counted.
-type Server = Bound<Stack<CountRefusals, Bare>>;
+/// A transport whose calls are watched.
+type Server = Bound<Stack<WatchCalls, Bare>>;
 
 /// Its methods.
-type Router = Routes<Stack<CountRefusals, Bare>>;
+type Router = Routes<Stack<WatchCalls, Bare>>;
 
 /// A bound listener that has not accepted anything yet.
 pub(crate) struct Listener {
@@ -63,11 +62,11 @@ impl Listener {
 pub(crate) fn public_router(
     config: &ServeConfig,
     door: &Door,
-    metrics: &Arc<Metrics>,
+    watch: &WatchCalls,
     health: &HealthReporter,
 ) -> Result<Router, ServeError> {
     let bytes = config.limits.message_bytes;
-    Ok(builder(config, metrics)?
+    Ok(builder(config, watch)?
         .add_service(health_service(health))
         .add_service(EvidenceServiceServer::new(Evidence(door.clone())).max_decoding_message_size(bytes))
         .add_service(EnrolmentServiceServer::new(Enrolments(door.clone())).max_decoding_message_size(bytes))
@@ -81,7 +80,7 @@ pub(crate) fn public_router(
 pub(crate) fn admin_router(
     config: &ServeConfig,
     door: &Door,
-    metrics: &Arc<Metrics>,
+    watch: &WatchCalls,
     health: &HealthReporter,
 ) -> Result<Router, ServeError> {
     let reflection = tonic_reflection::server::Builder::configure()
@@ -90,7 +89,7 @@ pub(crate) fn admin_router(
         .build_v1()
         .map_err(|error| ServeError::Transport(error.to_string()))?;
     let bytes = config.limits.message_bytes;
-    Ok(builder(config, metrics)?
+    Ok(builder(config, watch)?
         .add_service(health_service(health))
         .add_service(reflection)
         .add_service(EvidenceServiceServer::new(Evidence(door.clone())).max_decoding_message_size(bytes))
@@ -118,7 +117,7 @@ fn health_service(reporter: &HealthReporter) -> HealthServer<HealthService> {
 }
 
 /// Transport bounds that hold for both listeners.
-fn builder(config: &ServeConfig, metrics: &Arc<Metrics>) -> Result<Server, ServeError> {
+fn builder(config: &ServeConfig, watch: &WatchCalls) -> Result<Server, ServeError> {
     let server = Bound::builder()
         // One connection may carry many requests, but not so many that it starves the others.
         .max_concurrent_streams(Some(256))
@@ -128,7 +127,7 @@ fn builder(config: &ServeConfig, metrics: &Arc<Metrics>) -> Result<Server, Serve
         .http2_max_header_list_size(Some(16 << 10))
         // Rapid-reset floods end the connection (CVE-2023-44487).
         .http2_max_pending_accept_reset_streams(Some(64))
-        .layer(CountRefusals(Arc::clone(metrics)));
+        .layer(watch.clone());
     match &config.tls {
         None => Ok(server),
         Some(tls) => server.tls_config(tls_config(tls)?).map_err(|error| ServeError::Tls(describe(&error))),

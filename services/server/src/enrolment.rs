@@ -25,10 +25,11 @@ use plinth_proto::enrolment::v1::{
     EnrolResponse, GetEnrolmentRequest, GetEnrolmentResponse, ListEnrolmentsRequest, ListEnrolmentsResponse,
 };
 use plinth_proto::envelope;
+use plinth_proto::status::{self, grpc_code};
 use plinth_storage::{EnrolmentEntry as ListedEnrolment, StatementKind};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::budget::DuplicateBudget;
 use crate::capture;
@@ -146,7 +147,7 @@ async fn enrol_many(
             Ok(None) => break None,
             Err(status) => break Some(status),
         };
-        let (core, answers) = (Arc::clone(&core), answers.clone());
+        let (core, answers, origin) = (Arc::clone(&core), answers.clone(), origin.of_message());
         tokio::spawn(async move {
             let answer = answer_one(&core, origin, request).await;
             send(&core, &answers, Ok(answer)).await;
@@ -176,13 +177,18 @@ async fn send(
 
 /// One answer of a stream, refusals included: one bad request does not end the others.
 async fn answer_one(core: &Arc<Core>, origin: Origin, request: EnrolManyRequest) -> EnrolManyResponse {
+    let (stopwatch, call) = (Stopwatch::start(), origin.call.clone());
     let outcome = match core.enter() {
         Ok(place) => enrol(core, &place, origin, request.envelope).await,
         Err(refusal) => Err(refusal),
     };
-    let outcome = outcome.map_err(Into::into);
+    let outcome: Result<_, status::Refusal> = outcome.map_err(Into::into);
     if let Err(refusal) = &outcome {
         core.metrics.refused_because(refusal);
+    }
+    if let Some(call) = call {
+        let code = outcome.as_ref().map_or_else(|refusal| grpc_code(refusal.reason), |_| Code::Ok);
+        core.metrics.message(&call, code, &stopwatch);
     }
     EnrolManyAnswer { correlation: request.correlation, outcome }.into()
 }
@@ -250,7 +256,7 @@ impl Proposal for EnrolmentProposal {
                 (EnrolmentOutcome::Pending { case: id }, Some(id))
             }
         };
-        sitting.metrics.enrolled(&outcome);
+        sitting.metrics.enrolled(&request.agency, &outcome);
         oracle.count(!matches!(outcome, EnrolmentOutcome::Issued { .. }));
         oracle.close(sitting);
         let fingers = self.application.fingers.count();

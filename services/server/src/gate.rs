@@ -14,6 +14,7 @@ use plinth_proto::{authentication, enrolment, envelope, registry, resident};
 
 use crate::config::ServeConfig;
 use crate::core::Core;
+use crate::metrics::Call;
 use crate::refusal::Refusal;
 use crate::registrar::{Answer, Ask, earlier_answer};
 
@@ -53,12 +54,26 @@ pub(crate) enum Admission {
 /// An envelope as it arrives: perhaps not at all.
 pub(crate) type Signed = Option<envelope::v1::Envelope>;
 
-/// Where a call comes from, as far as the connection tells.
-pub(crate) type Origin = Option<IpAddr>;
+/// Where a request comes from.
+#[derive(Clone, Default)]
+pub(crate) struct Origin {
+    /// The address at the other end, as far as the connection tells.
+    address: Option<IpAddr>,
+    /// What is counted of it; nothing of requests that came over no wire.
+    pub(crate) call: Option<Call>,
+}
 
-/// The address at the other end of a call's connection. An IPv4 address that came over an IPv6 socket is itself again.
+impl Origin {
+    /// The origin of one of the requests that a stream carries.
+    pub(crate) fn of_message(&self) -> Self {
+        Self { address: self.address, call: self.call.as_ref().map(Call::message) }
+    }
+}
+
+/// The other end of a call's connection. An IPv4 address that came over an IPv6 socket is itself again.
 pub(crate) fn origin<T>(request: &tonic::Request<T>) -> Origin {
-    request.remote_addr().map(|address| address.ip().to_canonical())
+    let address = request.remote_addr().map(|address| address.ip().to_canonical());
+    Origin { address, call: request.extensions().get().cloned() }
 }
 
 /// Admits a request that asks for a decision.
@@ -78,8 +93,8 @@ pub(crate) fn admit_verified<B: SignedBody>(
     party: Arc<Party>,
     verified: Verified,
 ) -> Result<Admission, Refusal> {
-    let admitted = identify::<B>(core, party, verified)?;
-    from_where(core, origin, &admitted.party)?;
+    let admitted = identify::<B>(core, &origin, party, verified)?;
+    from_where(core, &origin, &admitted.party)?;
     let now = core.now()?;
     let ask = &admitted.ask;
     let stored = core.reader.answer(ask.kind, &ask.party, &ask.request_id)?;
@@ -96,13 +111,19 @@ pub(crate) fn admit_query<B: SignedBody>(
     envelope: Option<envelope::v1::Envelope>,
 ) -> Result<Admitted, Refusal> {
     let (party, verified) = verify(core, B::SIGNER, B::PAYLOAD_TYPE, envelope)?;
-    let admitted = identify::<B>(core, party, verified)?;
-    from_where(core, origin, &admitted.party)?;
+    let admitted = identify::<B>(core, &origin, party, verified)?;
+    from_where(core, &origin, &admitted.party)?;
     welcome(core, core.now()?, admitted)
 }
 
 /// Parses what is verified, and holds the parsed names against the key that signed.
-fn identify<B: SignedBody>(core: &Core, party: Arc<Party>, verified: Verified) -> Result<Admitted, Refusal> {
+fn identify<B: SignedBody>(
+    core: &Core,
+    origin: &Origin,
+    party: Arc<Party>,
+    verified: Verified,
+) -> Result<Admitted, Refusal> {
+    core.metrics.signed(origin.call.as_ref(), &party);
     let body: B = convert::decode_body(&verified)?;
     let header = convert::request_header(body.header().cloned())?;
     if *header.party() != party.id {
@@ -149,12 +170,13 @@ pub(crate) fn check_floor(core: &Core, header: &RequestHeader, now: Timestamp) -
 }
 
 /// Where a call comes from, and how many there are. Looked at for repetitions too: they cost a read and a signature.
-fn from_where(core: &Core, origin: Origin, party: &Party) -> Result<(), Refusal> {
+fn from_where(core: &Core, origin: &Origin, party: &Party) -> Result<(), Refusal> {
     if party.kind != PartyKind::RelyingParty {
         return Ok(());
     }
     // A connection whose address is unknown is in no network.
-    let allowed = origin.map_or(party.policy.networks.is_empty(), |at| party.policy.allows_address(at));
+    let allowed =
+        origin.address.map_or(party.policy.networks.is_empty(), |at| party.policy.allows_address(at));
     if !allowed {
         return Err(Refusal::of(Reason::Channel));
     }

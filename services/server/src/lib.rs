@@ -37,6 +37,7 @@ mod search;
 mod signing;
 mod sweep;
 mod touched;
+mod traces;
 #[doc(hidden)]
 pub mod trial;
 mod verdict;
@@ -63,8 +64,9 @@ use crate::config::ServeConfig;
 use crate::core::{Core, Door};
 use crate::delivery::Courier;
 use crate::edge::{Listener, admin_router, public_router, report_health};
-use crate::metrics::{Metrics, MetricsPage};
+use crate::metrics::{Metrics, MetricsPage, WatchCalls};
 use crate::outbox::StoredOutbox;
+use crate::traces::Traces;
 
 /// Why the service could not start or stop cleanly. Each message says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +131,7 @@ pub struct Running {
     listeners: Vec<tokio::task::JoinHandle<Result<(), ServeError>>>,
     courier: tokio::task::JoinHandle<()>,
     metrics: Option<tokio::task::JoinHandle<()>>,
+    traces: Option<Traces>,
     committer: JoinHandle<()>,
     grace: Duration,
 }
@@ -142,6 +145,8 @@ pub async fn start(config: ServeConfig, clock: Arc<dyn Clock>) -> Result<Running
     let root_key = read_root_key(&config.root_key)?;
     let (door, draining, health) = (Door::default(), CancellationToken::new(), HealthReporter::new());
     let metrics = Arc::new(Metrics::new());
+    let traces = Traces::start(&config.tracing)?;
+    let watch = WatchCalls { metrics: Arc::clone(&metrics), tracer: traces.as_ref().map(Traces::tracer) };
     report_health(&health, false).await;
 
     let public = Listener::bind(config.listen).await?;
@@ -154,8 +159,8 @@ pub async fn start(config: ServeConfig, clock: Arc<dyn Clock>) -> Result<Running
     };
     let metrics_address = page.as_ref().map(|page| page.address);
     let (address, admin_address) = (public.address, admin.address);
-    let public = public.serve(public_router(&config, &door, &metrics, &health)?, draining.clone());
-    let admin = admin.serve(admin_router(&config, &door, &metrics, &health)?, draining.clone());
+    let public = public.serve(public_router(&config, &door, &watch, &health)?, draining.clone());
+    let admin = admin.serve(admin_router(&config, &door, &watch, &health)?, draining.clone());
     let listeners = vec![tokio::spawn(public), tokio::spawn(admin)];
     let page = page.map(|page| tokio::spawn(page.serve(draining.clone())));
 
@@ -197,6 +202,7 @@ pub async fn start(config: ServeConfig, clock: Arc<dyn Clock>) -> Result<Running
         listeners,
         courier,
         metrics: page,
+        traces,
         committer,
         grace,
     })
@@ -228,8 +234,13 @@ impl Running {
             // It ends with the drain; a collector of metrics that is cut asks again.
             page.abort();
         }
+        // The last spans go out while the courier finishes; a collector that does not take them is not waited for.
+        let traces = self.traces;
+        let spans = tokio::task::spawn_blocking(move || traces.as_ref().map(Traces::stop));
         // It ends by itself within a second of the drain; what it had in hand is found in the outbox by the next one.
-        if tokio::time::timeout(Duration::from_secs(1), self.courier).await.is_err() {
+        let courier = tokio::time::timeout(Duration::from_secs(1), self.courier);
+        let (courier, _) = tokio::join!(courier, tokio::time::timeout(traces::LAST, spans));
+        if courier.is_err() {
             warn!("a message was still being delivered; it will be sent again under the same id");
         }
         // The committer ends when the last request in hand lets go of it; a request that is stuck past the deadline

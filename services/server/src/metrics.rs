@@ -1,22 +1,28 @@
-//! What the service counts while it works, for its operators' eyes: no names, no numbers, no parties.
+//! What the service counts while it works, for its operators' eyes: no people, no numbers, no stations.
 //!
-//! Every label has a fixed set of values, none of which says who took part. Whether an attempt failed because nobody
-//! holds the number is not counted anywhere: the answer hides it, and so must the page. Recording costs an atomic addition,
-//! or a short lock for durations; nothing is recorded per person. `docs/metrics.md` says how to read the page.
+//! Every label has a fixed set of values, or those of the registry: parties whose signature verified. None says about whom
+//! anybody asked. Whether an attempt failed because nobody holds the number is not counted anywhere: the answer hides it,
+//! and so must the page. Recording costs an atomic addition, or a short lock for durations; nothing is recorded per person.
+//! `docs/metrics.md` says how to read the page.
 
+mod calls;
+mod methods;
 mod page;
-mod refused;
+mod parties;
 mod scores;
 
+pub(crate) use calls::{Call, WatchCalls};
 pub(crate) use page::MetricsPage;
-pub(crate) use refused::CountRefusals;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use plinth_biometrics::calibration::PersonScore;
 use plinth_identity::authentication::{FingerFinding, Verdict};
+use plinth_identity::id::PartyId;
+use plinth_identity::party::PartyKind;
 use plinth_identity::statement::EnrolmentOutcome;
 use plinth_identity::time::Timestamp;
 use plinth_proto::status::Refusal;
@@ -28,11 +34,17 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use tonic::Status;
 
+use crate::budget::Budget;
 use crate::core::Core;
+use methods::Methods;
+use parties::Parties;
 use scores::Scores;
 
 /// One label and its value.
 type Label = [(&'static str, &'static str); 1];
+
+/// Labels whose values are known only when the service runs. Made once for each row, and not for each count.
+type Labels = Vec<(&'static str, Cow<'static, str>)>;
 
 /// A number that only this file sets.
 type Level = Gauge<u64, AtomicU64>;
@@ -40,9 +52,15 @@ type Level = Gauge<u64, AtomicU64>;
 /// Everything that is counted. One for the whole service, made before the store opens.
 pub(crate) struct Metrics {
     registry: Registry,
+    methods: Methods,
+    parties: Parties,
     enrolments: Family<Label, Counter>,
     authentications: Family<Label, Counter>,
     refusals: Family<Label, Counter>,
+    budget_refusals: Family<Label, Counter>,
+    abandoned: Counter,
+    roots_signed: Counter,
+    proved_by_path: Counter,
     search_seconds: Histogram,
     search_candidates: Histogram,
     commit_seconds: Histogram,
@@ -52,6 +70,7 @@ pub(crate) struct Metrics {
     /// By what was made of it.
     fingers: Arc<Scores>,
     serving: Level,
+    in_flight: Level,
     queue: Level,
     gallery: Level,
     young: Level,
@@ -64,11 +83,18 @@ impl Metrics {
         // From a tenth of a millisecond to 13 seconds, doubling.
         let seconds = || Histogram::new(exponential_buckets(1e-4, 2.0, 18));
         let counts = || Histogram::new(exponential_buckets(1.0, 2.0, 13));
+        let mut registry = Registry::with_prefix("plinth");
         let mut metrics = Self {
-            registry: Registry::with_prefix("plinth"),
+            methods: Methods::new(&mut registry),
+            parties: Parties::new(&mut registry),
+            registry,
             enrolments: Family::default(),
             authentications: Family::default(),
             refusals: Family::default(),
+            budget_refusals: Family::default(),
+            abandoned: Counter::default(),
+            roots_signed: Counter::default(),
+            proved_by_path: Counter::default(),
             search_seconds: seconds(),
             search_candidates: counts(),
             commit_seconds: seconds(),
@@ -86,6 +112,7 @@ impl Metrics {
                 &FINDINGS,
             )),
             serving: Level::default(),
+            in_flight: Level::default(),
             queue: Level::default(),
             gallery: Level::default(),
             young: Level::default(),
@@ -103,6 +130,9 @@ impl Metrics {
         for verdict in ["yes", "no"] {
             drop(self.authentications.get_or_create(&[("verdict", verdict)]));
         }
+        for budget in Budget::ALL {
+            drop(self.budget_refusals.get_or_create(&[("budget", budget.name())]));
+        }
     }
 
     fn register(&mut self) {
@@ -114,6 +144,26 @@ impl Metrics {
             self.authentications.clone(),
         );
         registry.register("refusals", "Requests refused, by reason", self.refusals.clone());
+        registry.register(
+            "budget_refusals",
+            "Requests refused because a budget was used up, by budget",
+            self.budget_refusals.clone(),
+        );
+        registry.register(
+            "abandoned",
+            "Requests not worked on any further because the caller had gone",
+            self.abandoned.clone(),
+        );
+        registry.register(
+            "roots_signed",
+            "Signatures over the root of a batch of verdicts",
+            self.roots_signed.clone(),
+        );
+        registry.register(
+            "verdicts_proved_by_path",
+            "Verdicts answered with a path to a signed root",
+            self.proved_by_path.clone(),
+        );
         registry.register(
             "search_seconds",
             "Time of a search of the gallery, candidates and their verification included",
@@ -135,6 +185,7 @@ impl Metrics {
             self.commit_decisions.clone(),
         );
         registry.register("serving", "1 while requests are let in", self.serving.clone());
+        registry.register("requests_in_flight", "Requests in hand", self.in_flight.clone());
         registry.register("queue_length", "Decisions that wait for the committer", self.queue.clone());
         registry.register("gallery_people", "People in the gallery", self.gallery.clone());
         registry.register("index_young_people", "People searched in memory", self.young.clone());
@@ -145,7 +196,7 @@ impl Metrics {
 
     /// An enrolment was decided. A commit that then fails stops the service, so nothing is counted that did not happen
     /// in a service that runs on.
-    pub(crate) fn enrolled(&self, outcome: &EnrolmentOutcome) {
+    pub(crate) fn enrolled(&self, agency: &PartyId, outcome: &EnrolmentOutcome) {
         let outcome = match outcome {
             EnrolmentOutcome::Issued { .. } => "issued",
             EnrolmentOutcome::Duplicate => "duplicate",
@@ -153,15 +204,17 @@ impl Metrics {
             EnrolmentOutcome::Refused => "refused",
         };
         self.enrolments.get_or_create(&[("outcome", outcome)]).inc();
+        self.parties.of(PartyKind::Agency, agency).answered(outcome);
     }
 
     /// A relying party got its yes or no.
-    pub(crate) fn answered(&self, verdict: Verdict) {
+    pub(crate) fn answered(&self, relying_party: &PartyId, verdict: Verdict) {
         let verdict = match verdict {
             Verdict::Yes => "yes",
             Verdict::No => "no",
         };
         self.authentications.get_or_create(&[("verdict", verdict)]).inc();
+        self.parties.of(PartyKind::RelyingParty, relying_party).answered(verdict);
     }
 
     /// A call ended with a status: counted by the reason inside, or by the gRPC code where there is none.
@@ -176,6 +229,9 @@ impl Metrics {
     /// One request of a stream was refused.
     pub(crate) fn refused_because(&self, refusal: &Refusal) {
         self.count_refusal(refusal.reason.name());
+        if let Some(budget) = refusal.quota.as_deref().and_then(Budget::named) {
+            self.budget_refusals.get_or_create(&[("budget", budget.name())]).inc();
+        }
     }
 
     fn count_refusal(&self, reason: &'static str) {
@@ -227,6 +283,7 @@ impl Metrics {
         self.fingers.publish(now);
         self.serving.set(u64::from(core.is_some()));
         if let Some(core) = core {
+            self.in_flight.set(core.in_hand());
             self.queue.set(core.registrar.waiting());
             self.gallery.set(core.reader.head().gallery);
             self.indexed(core.index.newest(), core.index.settled().manifest.segments.len());
@@ -237,6 +294,23 @@ impl Metrics {
     }
 }
 
+impl Metrics {
+    /// A request is not worked on any further: its caller has gone, and nobody waits for the answer.
+    pub(crate) fn abandoned(&self) {
+        self.abandoned.inc();
+    }
+
+    /// The root of a batch of verdicts was signed.
+    pub(crate) fn root_signed(&self) {
+        self.roots_signed.inc();
+    }
+
+    /// A verdict went out with a path to a root that is signed, instead of a signature of its own.
+    pub(crate) fn proved_by_path(&self) {
+        self.proved_by_path.inc();
+    }
+}
+
 /// Numbers of fingers that are counted together.
 const FINGERS: [&str; 4] = ["1", "2", "3-4", "5-10"];
 
@@ -244,6 +318,7 @@ const FINGERS: [&str; 4] = ["1", "2", "3-4", "5-10"];
 const FINDINGS: [&str; 2] = ["match", "no_match"];
 
 /// Measures how long something takes. No decision depends on it.
+#[derive(Clone, Copy)]
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
@@ -272,7 +347,7 @@ mod tests {
     const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
     #[test]
-    fn every_label_but_the_reasons_is_there_before_anything_happens() {
+    fn every_label_with_fixed_values_but_the_reasons_is_there_before_anything_happens() {
         let page = Metrics::new().page(START, None).unwrap();
         for line in [
             "plinth_enrolments_total{outcome=\"issued\"} 0",
@@ -280,6 +355,9 @@ mod tests {
             "plinth_search_seconds_count 0",
             "plinth_search_person_llr_count{fingers=\"5-10\"} 0",
             "plinth_authentication_finger_llr_count{finding=\"match\"} 0",
+            "plinth_budget_refusals_total{budget=\"requests_per_second\"} 0",
+            "plinth_abandoned_total 0",
+            "plinth_requests_in_flight 0",
             "plinth_serving 0",
             "plinth_gallery_people 0",
         ] {
@@ -291,14 +369,18 @@ mod tests {
     #[test]
     fn what_happens_is_counted_under_its_label() {
         let metrics = Metrics::new();
-        metrics.enrolled(&EnrolmentOutcome::Duplicate);
-        metrics.answered(Verdict::No);
+        let party = PartyId::parse("north").unwrap();
+        metrics.enrolled(&party, &EnrolmentOutcome::Duplicate);
+        metrics.answered(&party, Verdict::No);
         metrics.refused(&Status::from(Refusal::from(Reason::Expired)));
         metrics.refused(&Status::out_of_range("too large, says the transport"));
         metrics.refused(&Status::ok(""));
         metrics.searched(Duration::from_millis(3), 7);
         metrics.committed(Duration::from_millis(1), 4);
         metrics.indexed(5, 2);
+        metrics.abandoned();
+        metrics.root_signed();
+        metrics.proved_by_path();
         let page = metrics.page(START, None).unwrap();
         for line in [
             "plinth_enrolments_total{outcome=\"duplicate\"} 1",
@@ -310,9 +392,31 @@ mod tests {
             "plinth_commit_decisions_sum 4.0",
             "plinth_index_young_people 5",
             "plinth_index_segments 2",
+            "plinth_abandoned_total 1",
+            "plinth_roots_signed_total 1",
+            "plinth_verdicts_proved_by_path_total 1",
+            "plinth_party_answers_total{kind=\"agency\",party=\"north\",answer=\"duplicate\"} 1",
+            "plinth_party_answers_total{kind=\"relying_party\",party=\"north\",answer=\"no\"} 1",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }
+    }
+
+    #[test]
+    fn a_budget_that_is_used_up_is_counted_by_its_name_and_a_stranger_to_us_is_not() {
+        let metrics = Metrics::new();
+        for budget in Budget::ALL {
+            let limit = crate::refusal::Refusal::limit(Reason::QuotaExceeded, budget, Duration::from_secs(1));
+            metrics.refused(&limit.into());
+        }
+        let unheard_of = Refusal::from(Reason::QuotaExceeded).with_quota("unheard_of");
+        metrics.refused_because(&unheard_of);
+        let page = metrics.page(START, None).unwrap();
+        for budget in Budget::ALL {
+            let line = format!("plinth_budget_refusals_total{{budget=\"{}\"}} 1\n", budget.name());
+            assert!(page.contains(&line), "{line}{page}");
+        }
+        assert!(!page.contains("unheard_of"), "{page}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use plinth_proto::convert::otp::{decode_otp_request, encode_otp_statement};
 use plinth_storage::StatementKind;
 use rand::Rng as _;
 
-use crate::budget::PartyDay;
+use crate::budget::{Budget, PartyDay};
 use crate::core::{Core, Place};
 use crate::gate::{Admission, Admitted, Origin, Signed, admit};
 use crate::refusal::Refusal;
@@ -130,14 +130,14 @@ impl Proposal for CodeProposal {
         let mut pair = sitting.staged.attempts(&person.pair)?;
         let mut everywhere = sitting.staged.attempts(&person.row)?;
         let mut day = PartyDay::open(sitting, &party)?;
-        let flood = |reason, quota, until: Timestamp| {
-            Refusal::limit(reason, quota, Duration::from_millis(until.since(now)))
+        let flood = |reason, budget, until: Timestamp| {
+            Refusal::limit(reason, budget, Duration::from_millis(until.since(now)))
         };
         pair.otp(now, rules.otp_pair_per_window, rules.otp_window_ms)
-            .map_err(|until| flood(Reason::OtpFloodRelyingParty, "codes_of_relying_party", until))?;
+            .map_err(|until| flood(Reason::OtpFloodRelyingParty, Budget::CodesOfRelyingParty, until))?;
         everywhere
             .otp(now, rules.otp_person_per_window, rules.otp_window_ms)
-            .map_err(|until| flood(Reason::OtpFloodPerson, "codes_of_person", until))?;
+            .map_err(|until| flood(Reason::OtpFloodPerson, Budget::CodesOfPerson, until))?;
 
         let transaction = request.header.request_id();
         let key = sitting.reader.keys().otp_row(&party.id, &transaction);

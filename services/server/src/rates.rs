@@ -13,6 +13,7 @@ use plinth_identity::id::PartyId;
 use plinth_identity::party::Party;
 use plinth_identity::reason::Reason;
 
+use crate::budget::Budget;
 use crate::config::RelyingPartyDefaults;
 use crate::refusal::Refusal;
 
@@ -39,7 +40,11 @@ impl Rates {
         let limiter = self.limiter(party);
         limiter.check().map_err(|until| {
             let wait = until.wait_time_from(DefaultClock::default().now());
-            Refusal::limit(Reason::QuotaExceeded, "requests_per_second", wait.max(Duration::from_millis(1)))
+            Refusal::limit(
+                Reason::QuotaExceeded,
+                Budget::RequestsPerSecond,
+                wait.max(Duration::from_millis(1)),
+            )
         })
     }
 

@@ -6,8 +6,9 @@ use plinth_identity::field::FieldViolation;
 use plinth_identity::reason::Reason;
 use plinth_identity::time::Timestamp;
 use plinth_proto::status;
-use tonic::Status;
+use tonic::{Code, Status};
 
+use crate::budget::Budget;
 use crate::core::RETRY_AFTER;
 
 /// A request that changed nothing: one reason, the field at fault if there is one, and what to do next.
@@ -17,19 +18,19 @@ pub(crate) struct Refusal {
     violation: Option<FieldViolation>,
     server_time: Option<Timestamp>,
     retry_after: Option<Duration>,
-    /// Which limit was reached, where one was.
-    quota: Option<String>,
+    /// What is used up, where something is.
+    budget: Option<Budget>,
 }
 
 impl Refusal {
     /// A refusal that no single field explains.
     pub(crate) fn of(reason: Reason) -> Self {
-        Self { reason, violation: None, server_time: None, retry_after: None, quota: None }
+        Self { reason, violation: None, server_time: None, retry_after: None, budget: None }
     }
 
-    /// A limit was reached: which one, and when there is room again.
-    pub(crate) fn limit(reason: Reason, quota: &str, after: Duration) -> Self {
-        Self { retry_after: Some(after), quota: Some(quota.to_owned()), ..Self::of(reason) }
+    /// A budget is used up: which one, and when there is room again.
+    pub(crate) fn limit(reason: Reason, budget: Budget, after: Duration) -> Self {
+        Self { retry_after: Some(after), budget: Some(budget), ..Self::of(reason) }
     }
 
     /// A refusal because of one field.
@@ -58,13 +59,18 @@ impl Refusal {
         self
     }
 
+    /// The gRPC code that it is sent with.
+    pub(crate) fn code(&self) -> Code {
+        status::grpc_code(self.reason)
+    }
+
     fn details(&self) -> status::Refusal {
         status::Refusal {
             reason: self.reason,
             violations: self.violation.clone().into_iter().collect(),
             server_time: self.server_time,
             retry_after: self.retry_after,
-            quota: self.quota.clone(),
+            quota: self.budget.map(|budget| budget.name().to_owned()),
         }
     }
 }

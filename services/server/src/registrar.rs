@@ -487,6 +487,7 @@ impl Committer {
                 }
             };
             if reply.is_closed() {
+                self.metrics.abandoned();
                 continue; // The caller has gone; a decision nobody waits for is not made.
             }
             let together = (ask.form == SignatureForm::Batch).then_some(ask.deadline);

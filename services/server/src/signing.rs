@@ -13,6 +13,7 @@ use plinth_proto::convert::authentication::authentication_position;
 use plinth_proto::convert::batch::encode_batch_root;
 use plinth_storage::{Committed, LeafBatch, Reader};
 
+use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::registrar::Answer;
 
@@ -58,8 +59,9 @@ impl Together {
     }
 
     /// The signed root.
-    pub(crate) fn root(&self, keys: &KeyRing) -> &Envelope {
+    pub(crate) fn root(&self, keys: &KeyRing, metrics: &Metrics) -> &Envelope {
         self.root.get_or_init(|| {
+            metrics.root_signed();
             let LeafBatch { first, tree } = self.batch.get();
             let root = BatchRoot {
                 issuer: keys.deployment(),
@@ -104,11 +106,11 @@ impl SignedAnswer {
 
 impl Leaf {
     /// The answer with all that proves it.
-    pub(crate) fn whole(self, keys: &KeyRing) -> BatchSigned {
+    pub(crate) fn whole(self, keys: &KeyRing, metrics: &Metrics) -> BatchSigned {
         BatchSigned {
             payload_type: self.answer.kind.payload_type().to_owned(),
             payload: self.answer.payload,
-            root: self.together.root(keys).clone(),
+            root: self.together.root(keys, metrics).clone(),
             leaf_index: self.leaf_index,
             path: self.path,
         }

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::ServeConfig;
 use crate::core::Core;
 use crate::directory::Directory;
-use crate::gate::{Admission, admit};
+use crate::gate::{Admission, Origin, admit};
 use crate::index::Index;
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
@@ -95,7 +95,7 @@ impl Trial {
         envelope: crate::gate::Signed,
         stand: Stand,
     ) -> Result<Answer, Refusal> {
-        let admitted = match admit::<AuthenticationRequest>(&self.core, None, envelope)? {
+        let admitted = match admit::<AuthenticationRequest>(&self.core, Origin::default(), envelope)? {
             Admission::Decided(answer) => return Ok(answer),
             Admission::New(admitted) => admitted,
         };

@@ -24,7 +24,7 @@ use plinth_identity::virtual_number::{
 use plinth_storage::SubjectRow;
 use zeroize::Zeroizing;
 
-use crate::budget::PartyDay;
+use crate::budget::{Budget, PartyDay};
 use crate::core::Core;
 use crate::refusal::Refusal;
 use crate::registrar::Sitting;
@@ -208,7 +208,7 @@ pub(crate) fn weigh(sitting: &mut Sitting<'_>, judged: &Judged) -> Result<Weighe
     let mut everywhere = sitting.staged.attempts(&judged.person.row)?;
     if let Some(until) = pair.waiting(now) {
         let after = Duration::from_millis(until.since(now));
-        return Err(Refusal::limit(Reason::TooManyAttempts, "consecutive_failures", after));
+        return Err(Refusal::limit(Reason::TooManyAttempts, Budget::ConsecutiveFailures, after));
     }
     let mut day = PartyDay::open(sitting, &party)?;
 
@@ -259,7 +259,7 @@ impl Weighed {
             sitting.staged.put_virtual_number(&number, &row);
         }
         let Presented { party, evidence, purpose, .. } = &judged.presented;
-        sitting.metrics.answered(settled.decision.verdict);
+        sitting.metrics.answered(party, settled.decision.verdict);
         let entry = HistoryEntry {
             at: sitting.now,
             party: party.clone(),
