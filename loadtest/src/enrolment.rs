@@ -12,8 +12,8 @@ use plinth_client::{Agency, ClientError, EnrolmentDraft, now};
 use serde::Serialize;
 use tokio_stream::StreamExt;
 
-use crate::plan::Plan;
 use crate::population::demographics;
+use crate::setting::Setting;
 use crate::stopwatch::tick;
 
 /// Longest wait for the next answer.
@@ -27,8 +27,8 @@ const PROBE: FingerPosition = FingerPosition::RightIndex;
 pub(crate) struct Person {
     pub(crate) number: IdentityNumber,
     pub(crate) demographics: Demographics,
-    /// Another touch of an enrolled finger.
-    pub(crate) finger: FingerSample,
+    /// Another touch of an enrolled finger, if they enrolled any.
+    pub(crate) finger: Option<FingerSample>,
 }
 
 /// How the enrolment went.
@@ -41,12 +41,16 @@ pub(crate) struct Enrolled {
     pub(crate) per_second: f64,
 }
 
-/// Enrols synthetic people over one stream; those who got a number can authenticate.
-pub(crate) async fn enrol(agency: &Agency, plan: &Plan) -> anyhow::Result<(Vec<Person>, Enrolled)> {
+/// Enrols synthetic people of the seed, from index `first` on, over one stream; those who got a number can authenticate.
+pub(crate) async fn enrol(
+    agency: &Agency,
+    setting: &Setting,
+    first: u64,
+) -> anyhow::Result<(Vec<Person>, Enrolled)> {
     let mut captured = HashMap::new();
     let mut requests = Vec::new();
-    for index in 0..plan.people {
-        let (draft, probe) = capture(plan, u64::from(index))?;
+    for index in 0..setting.people {
+        let (draft, probe) = capture(setting, first + u64::from(index))?;
         let demographics = draft.demographics.clone();
         let request = agency.request(draft, now())?;
         captured.insert(request.request_id(), (index, demographics, probe));
@@ -71,7 +75,7 @@ pub(crate) async fn enrol(agency: &Agency, plan: &Plan) -> anyhow::Result<(Vec<P
             EnrolmentOutcome::Issued { number } => {
                 let (index, demographics, finger) =
                     captured.remove(&request_id).context("an answer to nobody")?;
-                people.push((index, Person { number, demographics, finger }));
+                people.push((index, Person { number, demographics, finger: Some(finger) }));
                 tally.issued += 1;
             }
             EnrolmentOutcome::Duplicate => tally.duplicate += 1,
@@ -79,9 +83,9 @@ pub(crate) async fn enrol(agency: &Agency, plan: &Plan) -> anyhow::Result<(Vec<P
             EnrolmentOutcome::Refused => tally.refused += 1,
         }
     }
-    tally.per_second = f64::from(plan.people) / begun.elapsed().as_secs_f64();
+    tally.per_second = f64::from(setting.people) / begun.elapsed().as_secs_f64();
     if people.len() < 2 {
-        bail!("only {} of {} people got a number: nothing to ask about", people.len(), plan.people);
+        bail!("only {} of {} people got a number: nothing to ask about", people.len(), setting.people);
     }
     // Answers come as they commit; the order of the population does not depend on that.
     people.sort_by_key(|(index, _)| *index);
@@ -89,12 +93,12 @@ pub(crate) async fn enrol(agency: &Agency, plan: &Plan) -> anyhow::Result<(Vec<P
 }
 
 /// What one person enrols with, and another touch of one of those fingers.
-fn capture(plan: &Plan, index: u64) -> anyhow::Result<(EnrolmentDraft, FingerSample)> {
-    let person = SyntheticPerson::new(plan.seed, index);
+fn capture(setting: &Setting, index: u64) -> anyhow::Result<(EnrolmentDraft, FingerSample)> {
+    let person = SyntheticPerson::new(setting.seed, index);
     let sample =
         |position, capture| FingerSample { position, record: person.capture(position, capture).encode() };
     let others = FingerPosition::ALL.into_iter().filter(|position| *position != PROBE);
-    let positions = std::iter::once(PROBE).chain(others).take(plan.fingers.into());
+    let positions = std::iter::once(PROBE).chain(others).take(setting.fingers.into());
     let draft = EnrolmentDraft {
         demographics: demographics(&person)?,
         fingers: positions.map(|position| sample(position, 0)).collect(),

@@ -8,7 +8,6 @@ use rand::{RngExt, SeedableRng};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::measurement::Measurement;
 use crate::question::Question;
 use crate::stopwatch::tick;
 use crate::target::{Outcome, Target};
@@ -16,53 +15,82 @@ use crate::target::{Outcome, Target};
 /// Time to get ready before the first arrival.
 const HEAD_START: Duration = Duration::from_millis(100);
 
-/// One load: how fast, and how many may be unanswered.
-#[derive(Clone, Copy)]
+/// One load: how fast and for how long, and how many may be unanswered.
+#[derive(Clone)]
 pub(crate) struct Load {
-    /// Arrivals a second, on average.
-    pub(crate) rate: u32,
+    /// One after the other, without a pause.
+    pub(crate) phases: Vec<Phase>,
     pub(crate) in_flight: u32,
     pub(crate) seed: u64,
 }
 
-/// What a load came to.
-pub(crate) struct Driven {
-    pub(crate) measurement: Measurement,
-    /// From the first arrival to the last answer.
-    pub(crate) elapsed: Duration,
+/// A stretch of one rate.
+#[derive(Clone, Copy)]
+pub(crate) struct Phase {
+    /// Arrivals a second.
+    pub(crate) rate: u32,
+    pub(crate) seconds: u32,
 }
 
-enum Event {
+/// What became of one question.
+pub(crate) struct Event {
+    /// When it was to be sent, from the beginning of the load.
+    pub(crate) due: Duration,
+    pub(crate) what: What,
+}
+
+pub(crate) enum What {
+    /// It was sent, and something came back so long after it was due.
     Answered { outcome: Outcome, truth: Verdict, latency: Duration },
+    /// It was not sent because too many were unanswered.
     Unsent,
 }
 
-/// Sends every question at its moment, whatever became of those before, and waits for all answers. Requests have deadlines,
-/// so this ends.
+impl Load {
+    pub(crate) fn seconds(&self) -> u32 {
+        self.phases.iter().map(|phase| phase.seconds).sum()
+    }
+
+    /// The moments of a Poisson process, from its beginning: independent customers, with the bursts that those have. Given
+    /// how many come in a phase, their moments are independent and even over it, so each phase has exactly the arrivals of
+    /// its rate.
+    pub(crate) fn arrivals(&self) -> Vec<Duration> {
+        let mut rng = StdRng::seed_from_u64(self.seed);
+        let (mut arrivals, mut begin) = (Vec::new(), 0.0);
+        for Phase { rate, seconds } in &self.phases {
+            let length = f64::from(*seconds);
+            let moment = |_| Duration::from_secs_f64(begin + length * rng.random_range(0.0..1.0));
+            let mut phase: Vec<Duration> = (0..u64::from(*rate) * u64::from(*seconds)).map(moment).collect();
+            phase.sort_unstable();
+            arrivals.append(&mut phase);
+            begin += length;
+        }
+        arrivals
+    }
+}
+
+/// Sends every question at its moment, whatever became of those before, waits for all answers, and shows what became of
+/// each. Requests have deadlines, so this ends. Returns the time from the beginning of the load to the last answer.
 pub(crate) async fn drive(
     target: Arc<Target>,
     questions: Vec<Question>,
-    load: Load,
-) -> anyhow::Result<Driven> {
+    arrivals: Vec<Duration>,
+    in_flight: u32,
+    mut see: impl FnMut(Event),
+) -> anyhow::Result<Duration> {
     let (events, mut happened) = mpsc::unbounded_channel();
     let begin = tick() + HEAD_START;
-    let arrivals = arrivals(load.rate, questions.len(), load.seed);
     let runtime = Handle::current();
     // A thread of its own: the timers of an event loop are a millisecond coarse, and this one must not wait for the loop.
     let sender = std::thread::spawn(move || {
-        send(&runtime, &target, questions, arrivals, begin, load.in_flight, &events)
+        send(&runtime, &target, questions, arrivals, begin, in_flight, &events);
     });
-
-    let mut measurement = Measurement::new()?;
     while let Some(event) = happened.recv().await {
-        match event {
-            Event::Answered { outcome, truth, latency } => measurement.record(outcome, truth, latency),
-            Event::Unsent => measurement.unsent(),
-        }
+        see(event);
     }
     let elapsed = tick().saturating_duration_since(begin);
     sender.join().ok().context("the sending thread panicked")?;
-    Ok(Driven { measurement, elapsed })
+    Ok(elapsed)
 }
 
 fn send(
@@ -75,35 +103,23 @@ fn send(
     events: &mpsc::UnboundedSender<Event>,
 ) {
     let places = Arc::new(Semaphore::new(usize::try_from(in_flight).unwrap_or(usize::MAX)));
-    for (turn, (question, arrival)) in questions.into_iter().zip(arrivals).enumerate() {
-        let intended = begin + arrival;
+    for (turn, (question, due)) in questions.into_iter().zip(arrivals).enumerate() {
+        let intended = begin + due;
         std::thread::sleep(intended.saturating_duration_since(tick()));
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            drop(events.send(Event::Unsent));
+            drop(events.send(Event { due, what: What::Unsent }));
             continue;
         };
         let (target, events) = (Arc::clone(target), events.clone());
         runtime.spawn(async move {
             let outcome = target.ask(turn, &question).await;
             let latency = tick().saturating_duration_since(intended);
+            let what = What::Answered { outcome, truth: question.truth, latency };
             // The receiver outlives every sender.
-            drop(events.send(Event::Answered { outcome, truth: question.truth, latency }));
+            drop(events.send(Event { due, what }));
             drop(place);
         });
     }
-}
-
-/// The moments of a Poisson process, from its beginning: independent customers, with the bursts that those have.
-fn arrivals(rate: u32, count: usize, seed: u64) -> Vec<Duration> {
-    let mut rng = StdRng::seed_from_u64(seed);
-    let mut moment = 0.0;
-    (0..count)
-        .map(|_| {
-            let uniform: f64 = rng.random_range(0.0..1.0);
-            moment -= (1.0 - uniform).ln() / f64::from(rate);
-            Duration::from_secs_f64(moment)
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -111,17 +127,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arrivals_come_in_order_at_the_rate_asked_for() {
-        let arrivals = arrivals(1_000, 50_000, 1);
+    fn arrivals_come_in_order_and_each_phase_has_those_of_its_rate() {
+        let phases = vec![Phase { rate: 100, seconds: 5 }, Phase { rate: 1_000, seconds: 3 }];
+        let arrivals = Load { phases, in_flight: 1, seed: 1 }.arrivals();
         assert!(arrivals.is_sorted());
-        // 50 seconds, within four standard deviations of the sum of 50,000 exponential gaps.
-        let last = arrivals[arrivals.len() - 1].as_secs_f64();
-        assert!((49.1..50.9).contains(&last), "{last}");
+        let within = |from: u64, until: u64| {
+            let within = Duration::from_secs(from)..Duration::from_secs(until);
+            arrivals.iter().filter(|arrival| within.contains(arrival)).count()
+        };
+        assert_eq!((within(0, 5), within(5, 8), arrivals.len()), (500, 3_000, 3_500));
     }
 
     #[test]
     fn gaps_between_arrivals_vary_as_those_of_independent_customers_do() {
-        let arrivals = arrivals(1_000, 50_000, 2);
+        let phases = vec![Phase { rate: 1_000, seconds: 50 }];
+        let arrivals = Load { phases, in_flight: 1, seed: 2 }.arrivals();
         let gaps: Vec<f64> = arrivals.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
         let mean = gaps.iter().sum::<f64>() / 49_999.0;
         let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / 49_999.0;

@@ -6,32 +6,46 @@
 //! would have come meanwhile, so there is no coordinated omission (Tene, "How NOT to Measure Latency", 2015). Every answer
 //! is verified before it counts, and the verification is part of its latency.
 //!
-//! The floor of a verdict, in CPU time of a server: a gRPC call that does nothing with messages of the same sizes, one
-//! strict signature verification and one signature, and a durable write of the same keys and bytes in a shared batch.
+//! The floor of a verdict, in CPU time of a server: a gRPC call with messages of the same sizes that does nothing but one
+//! strict signature verification and one signature, under the same load, and a durable write of the same keys and bytes in
+//! a shared batch. What each figure means, and how to repeat it, is in `docs/load.md`.
+//!
+//! `knee` finds how much a service can take, and `overload` what it does with more. Questions may be about a store that was
+//! filled with up to millions of people (`--people-in-store`).
 //!
 //! Galleries of a size that no enrolment would fill in time are made as files (`population`) and imported; `fit` prints how
 //! the synthetic fingers compare with real ones, so that nobody trusts a figure measured on them more than it deserves.
 //! `enrolments` sends newcomers, and people who come again, into such a gallery.
 
 mod bare;
+mod bench;
+mod cache;
+mod call;
+mod dataset;
 mod durable;
 mod echo;
 mod enrolment;
 mod enrolments;
 mod fit;
+mod knee;
+mod lane;
 mod load;
 mod measurement;
+mod overload;
 mod parties;
-mod plan;
+mod people;
 mod population;
 mod process;
 mod question;
 mod report;
 mod scale;
 mod service;
+mod setting;
+mod share;
 mod stopwatch;
 mod target;
 mod trial;
+mod wrongs;
 
 use std::process::ExitCode;
 
@@ -42,7 +56,13 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example: plinth-loadtest run --plinth target/release/plinth --rates 200,1000"
+    after_help = "\
+Examples:
+  plinth-loadtest run --plinth target/release/plinth --rates 200,1000
+  plinth-loadtest knee --plinth target/release/plinth --people-in-store 1000000 --out ./load
+  plinth-loadtest overload --plinth target/release/plinth --knee 3000 --out ./load
+
+docs/load.md says what each figure means."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -52,9 +72,13 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Sets up a service of its own in a fresh folder, loads it, and takes it down again.
-    Run(trial::Run),
+    Run(Box<trial::Run>),
     /// Loads a service that runs already, on loopback.
-    Against(trial::Against),
+    Against(Box<trial::Against>),
+    /// Finds the rate up to which a service keeps up, and draws its latency against the load.
+    Knee(Box<knee::Arguments>),
+    /// Asks far more than a service can answer, and shows what it does then and afterwards.
+    Overload(Box<overload::Arguments>),
     /// Enrols people into a service whose gallery is a population, and counts whom its searches miss.
     Enrolments(enrolments::Arguments),
     /// Draws what an enrolment costs against the size of the gallery, from reports of `enrolments`.
@@ -77,9 +101,13 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Enrolments(arguments) => {
             runtime.block_on(unless_interrupted(Box::pin(enrolments::run(arguments))))?
         }
-        Command::Run(run) => runtime.block_on(unless_interrupted(Box::pin(trial::run(run))))?,
+        Command::Run(run) => runtime.block_on(unless_interrupted(Box::pin(trial::run(*run))))?,
+        Command::Knee(arguments) => runtime.block_on(unless_interrupted(Box::pin(knee::run(*arguments))))?,
+        Command::Overload(arguments) => {
+            runtime.block_on(unless_interrupted(Box::pin(overload::run(*arguments))))?
+        }
         Command::Against(against) => {
-            runtime.block_on(unless_interrupted(Box::pin(trial::against(against))))?
+            runtime.block_on(unless_interrupted(Box::pin(trial::against(*against))))?
         }
         Command::Echo(echo) => runtime.block_on(echo::serve(echo))?,
     }

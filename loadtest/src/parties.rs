@@ -8,9 +8,10 @@ use plinth_client::identity::party::{FactorSet, Party, PartyKind, PartyStatus, Q
 use plinth_client::{Administrator, Agency, Connection, RelyingParty, Retry, Trust, now};
 use rand::RngExt;
 use rand::rngs::StdRng;
+use tonic::transport::Channel;
 
 /// How long one request may take.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 
@@ -21,6 +22,8 @@ const PLENTY: u32 = 100_000_000;
 pub(crate) struct Parties {
     pub(crate) agency: Agency,
     pub(crate) relying_parties: Vec<RelyingParty>,
+    /// The relying party's connections, in the same order.
+    pub(crate) channels: Vec<Channel>,
     pub(crate) relying_party_key: PublicKey,
 }
 
@@ -51,17 +54,18 @@ impl Parties {
         administrator.register(bank, now()).await?;
 
         let connection = Connection::open(url, None).await.context(url.to_owned())?.with_deadline(DEADLINE);
-        let mut relying_parties = Vec::new();
+        let (mut relying_parties, mut channels) = (Vec::new(), Vec::new());
         let public = relying_party_key.public();
         let key = std::sync::Arc::new(relying_party_key);
         for _ in 0..connections {
             let connection = Connection::open(url, None).await?.with_deadline(DEADLINE);
+            channels.push(connection.channel());
             let party = RelyingParty::new(connection, bank_id.clone(), key.clone(), trust.clone());
             // A retry would hide what is measured.
             relying_parties.push(party.with_retry(Retry::none()));
         }
         let agency = Agency::new(connection, agency_id, agency_key, trust);
-        Ok(Self { agency, relying_parties, relying_party_key: public })
+        Ok(Self { agency, relying_parties, channels, relying_party_key: public })
     }
 }
 

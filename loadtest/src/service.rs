@@ -4,14 +4,36 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use clap::Args;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
+use crate::cache::cache;
+use crate::dataset::Dataset;
+use crate::people::Stored;
 use crate::process::{Process, output_of, tail_of};
 use crate::stopwatch::tick;
 
 /// Longest wait for a service to serve.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// With what a service is set up, and where.
+#[derive(Args, Clone)]
+pub(crate) struct Premises {
+    /// The program `plinth`.
+    #[arg(long, value_name = "BIN")]
+    pub(crate) plinth: PathBuf,
+    /// Where the fresh folder goes; it should be a disk, not memory, for syncs to cost what they cost.
+    #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
+    below: PathBuf,
+    /// Fill the store with so many made-up people without fingers first; demographic questions are about all of them. The
+    /// filled store is kept in the cache and copied for every trial.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=20_000_000))]
+    people_in_store: Option<u64>,
+    /// Where filled stores are kept [default: plinth-data in the cache folder, ~/.cache].
+    #[arg(long, value_name = "DIR", requires = "people_in_store")]
+    cache: Option<PathBuf>,
+}
 
 /// A service of this program's own, in a fresh folder, on free loopback ports.
 pub(crate) struct Service {
@@ -22,14 +44,36 @@ pub(crate) struct Service {
     pub(crate) folder: Folder,
 }
 
+impl Premises {
+    fn dataset(&self, seed: u64) -> anyhow::Result<Option<Dataset>> {
+        let Some(people) = self.people_in_store else { return Ok(None) };
+        let cache = match &self.cache {
+            Some(cache) => cache.clone(),
+            None => cache("--cache")?,
+        };
+        Dataset::open(&self.plinth, &cache, seed, people).map(Some)
+    }
+}
+
 impl Service {
-    /// Sets one up with the program `plinth` in a new folder below `parent`.
-    pub(crate) fn set_up(plinth: &Path, parent: &Path) -> anyhow::Result<Self> {
-        let folder = Folder::create(parent)?;
+    /// Sets one up in a new folder, and says who is in its store already.
+    pub(crate) fn set_up(premises: &Premises, seed: u64) -> anyhow::Result<(Self, Option<Stored>)> {
+        let plinth = premises.plinth.as_path();
+        let dataset = premises.dataset(seed)?;
+        let folder = Folder::create(&premises.below)?;
         let (data, root_key) = (folder.path("data"), folder.path("root.key"));
-        let mut init = Command::new(plinth);
-        init.arg("init").arg("--data").arg(&data).arg("--root-key").arg(&root_key);
-        output_of(init.arg("--admin-keys").arg(folder.path("keys")))?;
+        let stored = match &dataset {
+            Some(dataset) => {
+                dataset.copy_to(&folder.0)?;
+                Some(dataset.stored()?)
+            }
+            None => {
+                let mut init = Command::new(plinth);
+                init.arg("init").arg("--data").arg(&data).arg("--root-key").arg(&root_key);
+                output_of(init.arg("--admin-keys").arg(folder.path("keys")))?;
+                None
+            }
+        };
 
         let (ready, log) = (folder.path("ready"), folder.path("serve.log"));
         let mut serve = Command::new(plinth);
@@ -39,7 +83,7 @@ impl Service {
         let mut process = Process::start("plinth serve", &mut serve)?;
         let line = wait_for(&ready, &mut process).with_context(|| tail_of(&log))?;
         let (url, admin_url) = addresses(&line)?;
-        Ok(Self { process, url, admin_url, folder })
+        Ok((Self { process, url, admin_url, folder }, stored))
     }
 
     pub(crate) fn process_id(&self) -> u32 {

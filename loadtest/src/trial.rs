@@ -1,37 +1,35 @@
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::Args;
 
-use crate::bare::verify_and_sign_us;
+use crate::bench::{Address, Bench, Defaults, durable, furnish};
+use crate::call::Call;
 use crate::durable::Durable;
-use crate::echo::Echoing;
-use crate::enrolment::{Person, enrol};
-use crate::load::{Driven, Load, drive};
-use crate::parties::Parties;
-use crate::plan::Plan;
-use crate::process::cpu_time;
-use crate::question::{Kind, Question, ask};
-use crate::report::{Floor, Report, Step};
-use crate::service::Service;
-use crate::target::Target;
+use crate::question::Kind;
+use crate::report::{Report, Step};
+use crate::service::Premises;
+use crate::setting::{Setting, rate};
 
 /// Arguments of a trial with a service of its own.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  plinth-loadtest run --plinth target/release/plinth --rates 200,1000
+  plinth-loadtest run --plinth target/release/plinth --people-in-store 1000000 --rates 1000 --finger-rates 200")]
 pub(crate) struct Run {
-    /// The program `plinth`.
-    #[arg(long, value_name = "BIN")]
-    plinth: PathBuf,
-    /// Where the fresh folder goes; it should be a disk, not memory, for syncs to cost what they cost.
-    #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
-    below: PathBuf,
+    #[command(flatten)]
+    premises: Premises,
     #[command(flatten)]
     plan: Plan,
 }
 
 /// Arguments of a trial against a service that runs.
 #[derive(Args)]
+#[command(after_help = "\
+Example:
+  plinth-loadtest against --server http://127.0.0.1:7770 --admin http://127.0.0.1:7771 \\
+    --admin-key ./admins/admin-1.pem --pid $(pgrep -x plinth) --rates 200,1000")]
 pub(crate) struct Against {
     /// Where relying parties connect, for example http://127.0.0.1:7770.
     #[arg(long, value_name = "URL")]
@@ -58,151 +56,107 @@ pub(crate) struct Against {
     plan: Plan,
 }
 
-/// Whom a trial is about.
-struct Subject<'a> {
-    url: &'a str,
-    admin_url: &'a str,
-    admin_id: &'a str,
-    admin_key: &'a Path,
-    process_id: Option<u32>,
-    /// The program and the folder for the floor of a durable write.
-    durable: Option<(&'a Path, &'a Path)>,
+/// What is sent, how fast, and for how long.
+#[derive(Args, Clone)]
+struct Plan {
+    /// Rates of demographic authentications, a second.
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 400, 1000], value_parser = rate())]
+    rates: Vec<u32>,
+    /// Rates of one-finger authentications, a second.
+    #[arg(long, value_delimiter = ',', default_values_t = [50, 200, 400], value_parser = rate())]
+    finger_rates: Vec<u32>,
+    /// Seconds at each rate. Requests are signed before, and expire after 30 seconds.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=15))]
+    seconds: u32,
+    #[command(flatten)]
+    setting: Setting,
+    /// Also write everything as JSON to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
 }
 
 /// Sets a service up, loads it, takes it down.
 pub(crate) async fn run(run: Run) -> anyhow::Result<()> {
-    let Run { plinth, below, plan } = run;
-    let program = plinth.clone();
-    let service = tokio::task::spawn_blocking(move || Service::set_up(&program, &below)).await??;
-    let floor_folder = service.folder.path("floor");
-    std::fs::create_dir(&floor_folder)?;
-    let key = service.administrator_key();
-    let subject = Subject {
-        url: &service.url,
-        admin_url: &service.admin_url,
-        admin_id: "admin-1",
-        admin_key: &key,
-        process_id: Some(service.process_id()),
-        durable: Some((&plinth, &floor_folder)),
-    };
-    let report = measure(&subject, &plan).await?;
+    let Run { premises, plan } = run;
+    let (service, bench) = furnish(&premises, &plan.setting, Defaults::ORDINARY).await?;
+    let durable = durable(&premises, &service, plan.seconds)?;
+    let report = measure(&bench, &plan, Some(durable)).await?;
     tokio::task::spawn_blocking(move || service.take_down()).await??;
     publish(&report, &plan)
 }
 
 /// Loads a service that runs.
 pub(crate) async fn against(against: Against) -> anyhow::Result<()> {
-    for url in [&against.server, &against.admin] {
+    let Against { server, admin, admin_id, admin_key, pid, plinth, below, plan } = against;
+    for url in [&server, &admin] {
         ensure!(
             is_loopback(url),
             "{url} is not on loopback: a load test must not reach anybody's real service"
         );
     }
-    let subject = Subject {
-        url: &against.server,
-        admin_url: &against.admin,
-        admin_id: &against.admin_id,
-        admin_key: &against.admin_key,
-        process_id: against.pid,
-        durable: against.plinth.as_deref().zip(against.below.as_deref()),
+    let address = Address {
+        url: &server,
+        admin_url: &admin,
+        admin_id: &admin_id,
+        admin_key: &admin_key,
+        process_id: pid,
     };
-    let report = measure(&subject, &against.plan).await?;
-    publish(&report, &against.plan)
+    let bench = Bench::at(&address, &plan.setting, Defaults::ORDINARY, None).await?;
+    let durable = plinth
+        .zip(below)
+        .map(|(plinth, below)| Durable::measure(&plinth, &below, plan.seconds))
+        .transpose()?;
+    let report = measure(&bench, &plan, durable).await?;
+    publish(&report, &plan)
 }
 
-async fn measure(subject: &Subject<'_>, plan: &Plan) -> anyhow::Result<Report> {
-    let administrator = (subject.admin_id, subject.admin_key);
-    let parties = Parties::register(subject.url, subject.admin_url, administrator, plan.connections).await?;
-    eprintln!("enrolling {} people", plan.people);
-    let (people, enrolled) = enrol(&parties.agency, plan).await?;
-    let durable_write = subject
-        .durable
-        .map(|(plinth, folder)| {
-            eprintln!("measuring the floor of a durable write");
-            Durable::measure(plinth, folder, plan.seconds)
-        })
-        .transpose()?;
-    let durable_us = durable_write.as_ref().and_then(Durable::authentication_us);
-
+async fn measure(bench: &Bench, plan: &Plan, durable_write: Option<Durable>) -> anyhow::Result<Report> {
+    let form = plan.setting.form;
     let mut steps = Vec::new();
     for (kind, rates) in [(Kind::Demographic, &plan.rates), (Kind::OneFinger, &plan.finger_rates)] {
         for rate in rates {
-            eprintln!("{} at {rate}/s", kind.name());
-            let step = Box::pin(measure_rate(subject, plan, &parties, &people, kind, *rate, durable_us));
+            let call = Call { kind, form };
+            eprintln!("{} at {rate}/s", call.label());
+            let step = Box::pin(step(bench, call, *rate, plan.seconds, durable_write.as_ref()));
             steps.push(step.await?);
         }
     }
     Ok(Report {
         cores: std::thread::available_parallelism()?.get(),
-        people: plan.people,
-        fingers_each: plan.fingers,
-        connections: plan.connections,
+        people: plan.setting.people,
+        people_in_store: bench.people(Call { kind: Kind::Demographic, form }),
+        fingers_each: plan.setting.fingers,
+        connections: bench.connections,
         seconds_at_each_rate: plan.seconds,
-        enrolled,
+        enrolled: bench.enrolled.clone(),
         steps,
         durable_write,
     })
 }
 
-/// Loads the service at one rate, then an echo with messages of the same sizes.
-async fn measure_rate(
-    subject: &Subject<'_>,
-    plan: &Plan,
-    parties: &Parties,
-    people: &[Person],
-    kind: Kind,
+/// Loads the service at one rate, then echoes with messages of the same sizes.
+pub(crate) async fn step(
+    bench: &Bench,
+    call: Call,
     rate: u32,
-    durable_write_us: Option<f64>,
+    seconds: u32,
+    durable: Option<&Durable>,
 ) -> anyhow::Result<Step> {
-    let count = usize::try_from(rate * plan.seconds)?;
-    let by = &parties.relying_parties[0];
-    let sign = |count, seed| -> anyhow::Result<Vec<Question>> { ask(by, people, kind, count, seed) };
-    let load = Load { rate, in_flight: plan.in_flight, seed: plan.seed };
-
-    // The first one measures the messages, and wakes everything up.
-    let first = sign(1, plan.seed.wrapping_add(1))?.pop().context("a question")?;
-    let answer = by.authenticate(&first.request).await?;
-    let verify_and_sign_us = verify_and_sign_us(
-        first.request.envelope(),
-        &parties.relying_party_key,
-        answer.envelope.payload().len(),
-    )?;
-
-    let questions = sign(count, plan.seed)?;
-    let target = Arc::new(Target::Service(parties.relying_parties.clone()));
-    let before = subject.process_id.map(cpu_time).transpose()?;
-    let Driven { measurement, elapsed } = drive(target, questions, load).await?;
-    let after = subject.process_id.map(cpu_time).transpose()?;
-    let tally = measurement.tally().clone();
-    if tally.answered() == 0 {
-        bail!("no verdict at {rate}/s: {:?}", tally.errors);
-    }
-    let each = |cpu: std::time::Duration, count: u64| cpu.as_secs_f64() * 1e6 / as_float(count);
-    let server_cpu_us =
-        before.zip(after).map(|(before, after)| each(after.saturating_sub(before), tally.answered()));
-
-    let echo = Echoing::start(answer.envelope.payload().len())?;
-    let target = Arc::new(echo.connect(plan.connections).await?);
-    let before = cpu_time(echo.process_id())?;
-    let echoed = drive(target, sign(count, plan.seed)?, load).await?.measurement;
-    let echo_cpu = cpu_time(echo.process_id())?.saturating_sub(before);
-    ensure!(echoed.tally().echoed > 0, "the echo answered nothing at {rate}/s");
-
+    let load = bench.steady(rate, seconds);
+    let sample = bench.sample(call).await?;
+    let loaded = bench.load(call, &load).await.with_context(|| format!("{} at {rate}/s", call.label()))?;
+    let floor = bench.floor(call, &load, &sample, durable.and_then(Durable::authentication_us)).await?;
     Ok(Step {
-        kind,
+        call,
         offered_per_second: rate,
-        achieved_per_second: as_float(tally.answered()) / elapsed.as_secs_f64(),
-        latency: measurement.latency(),
-        request_bytes: first.request.to_bytes().len(),
-        answer_bytes: answer.to_bytes().len(),
-        server_cpu_us,
-        floor: Floor {
-            echo_us: each(echo_cpu, echoed.tally().echoed),
-            echo_latency: echoed.latency(),
-            verify_and_sign_us,
-            durable_write_us,
-        },
-        tally,
+        achieved_per_second: loaded.achieved_per_second,
+        latency: loaded.latency,
+        request_bytes: sample.request_bytes,
+        answer_bytes: sample.answer_bytes,
+        server_cpu_us: loaded.server_cpu_us(),
+        client_cpu_us: loaded.client_cpu_us(),
+        floor,
+        tally: loaded.tally,
     })
 }
 
@@ -212,15 +166,9 @@ fn publish(report: &Report, plan: &Plan) -> anyhow::Result<()> {
         std::fs::write(file, serde_json::to_vec_pretty(report)?)
             .with_context(|| file.display().to_string())?;
     }
-    let untrusted: u64 =
-        report.steps.iter().filter_map(|step| step.tally.errors.get("answer not verified")).sum();
+    let untrusted: u64 = report.steps.iter().map(|step| step.tally.not_verified()).sum();
     ensure!(untrusted == 0, "{untrusted} answers did not verify");
     Ok(())
-}
-
-/// A count as a number to divide by; counts here are far below 2^32.
-fn as_float(count: u64) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 pub(crate) fn is_loopback(url: &str) -> bool {

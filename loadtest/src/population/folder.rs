@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
 use super::People;
+use crate::cache::cache;
 
 /// All cached populations together take at most this much, bytes.
 const MOST_BYTES: u64 = 40_000_000_000;
@@ -29,7 +30,7 @@ impl Folder {
     pub(super) fn open(out: Option<&Path>, people: &People, resume: bool) -> anyhow::Result<Self> {
         let path = match out {
             Some(out) => out.to_path_buf(),
-            None => cache()?.join(name(people)),
+            None => cache("--out")?.join(name(people)),
         };
         let folder = Self(path);
         let plan = Plan { generator: synthetic::VERSION, people: *people };
@@ -42,7 +43,7 @@ impl Folder {
             ensure!(resume || finished, "{} is begun: go on with --resume", folder.0.display());
             return Ok(folder);
         }
-        let taken = if out.is_none() { size(&cache()?)? } else { 0 };
+        let taken = if out.is_none() { size(&cache("--out")?)? } else { 0 };
         let needed = people.bytes();
         ensure!(
             taken + needed <= MOST_BYTES,
@@ -96,16 +97,6 @@ fn name(people: &People) -> String {
     let People { count, seed, fingers, captures, supervised } = people;
     let station = if *supervised { "-supervised" } else { "" };
     format!("population-v{}-seed{seed}-{count}x{fingers}-captures{captures}{station}", synthetic::VERSION)
-}
-
-/// Where data goes that can be made again, by the XDG base directory specification.
-fn cache() -> anyhow::Result<PathBuf> {
-    let base = std::env::var_os("XDG_CACHE_HOME").filter(|path| Path::new(path).is_absolute());
-    let base = match base {
-        Some(path) => PathBuf::from(path),
-        None => std::env::home_dir().context("there is no home folder: say where with --out")?.join(".cache"),
-    };
-    Ok(base.join("plinth-data"))
 }
 
 /// Bytes of everything below a folder.

@@ -26,9 +26,11 @@ mod keygen;
 mod logging;
 mod moment;
 mod otp;
+mod particulars;
 mod party;
 mod person;
 mod policy;
+mod populate;
 mod reasons;
 mod reindex;
 mod resident;
@@ -111,6 +113,7 @@ enum Command {
     AcceptClock(accept_clock::Args),
     Evaluate(evaluate::Args),
     Floor(floor::Args),
+    Populate(populate::Args),
     Demo(Box<demo::Args>),
 }
 
@@ -151,6 +154,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::AcceptClock(args) => accept_clock::run(&args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Floor(args) => floor::run(&args),
+        Command::Populate(args) => populate::run(&args),
         Command::Demo(args) => wait_for(demo::run(*args)),
     }
 }

@@ -122,10 +122,6 @@ impl RelyingParty {
         drafts: Vec<AuthenticationDraft>,
         now: Timestamp,
     ) -> Result<SignedBatch, ClientError> {
-        if !(1..=MAX_REQUESTS).contains(&drafts.len()) {
-            let description = format!("must be 1 to {MAX_REQUESTS} requests");
-            return Err(ClientError::Request(FieldViolation::malformed("payloads", description)));
-        }
         let (mut payloads, mut asked) = (Vec::with_capacity(drafts.len()), Vec::with_capacity(drafts.len()));
         for (index, draft) in drafts.into_iter().enumerate() {
             let request_id = fresh_request_id();
@@ -138,6 +134,29 @@ impl RelyingParty {
             let digest = RequestDigest::of(payload_type::AUTHENTICATION_REQUEST, &payload);
             asked.push(Asked { request_id, digest });
             payloads.push(payload);
+        }
+        self.sign_batch(payloads, asked)
+    }
+
+    /// Signs requests of this relying party together that were made one by one: 1 to 256. Their own signatures are not
+    /// sent; their ids, nonces and bytes stay what they are.
+    ///
+    /// # Errors
+    /// [`ClientError::Request`] if they are too many, none, or not all authentications.
+    pub fn sign_together(&self, requests: &[SignedRequest]) -> Result<SignedBatch, ClientError> {
+        let kind = payload_type::AUTHENTICATION_REQUEST;
+        if requests.iter().any(|request| request.envelope().payload_type() != kind) {
+            let description = "must be requests to authenticate a person";
+            return Err(ClientError::Request(FieldViolation::malformed("payloads", description)));
+        }
+        let payloads = requests.iter().map(|request| request.envelope().payload().to_vec()).collect();
+        self.sign_batch(payloads, requests.iter().map(SignedRequest::asked).collect())
+    }
+
+    fn sign_batch(&self, payloads: Vec<Vec<u8>>, asked: Vec<Asked>) -> Result<SignedBatch, ClientError> {
+        if !(1..=MAX_REQUESTS).contains(&payloads.len()) {
+            let description = format!("must be 1 to {MAX_REQUESTS} requests");
+            return Err(ClientError::Request(FieldViolation::malformed("payloads", description)));
         }
         let kind = payload_type::AUTHENTICATION_REQUEST;
         let root = RequestBatchRoot::over(self.0.trust.deployment(), self.0.id.clone(), kind, &payloads);

@@ -689,6 +689,30 @@ fn malformed(list: &mut List) {
     list.fail(CHECK, "wrong wire type", "The payload is a number.", [alone.as_slice(), &[8, 1]].concat());
     list.fail(
         CHECK,
+        "wrong wire type before the right one",
+        "An earlier payload is a number. That it does not count makes it no better.",
+        [&[8, 1], alone.as_slice()].concat(),
+    );
+    let behind = [
+        (
+            "number of more than 64 bits",
+            "Ten bytes of a number hold 64 bits and no more.",
+            "78ffffffffffffffffff02",
+        ),
+        ("field number zero", "Fields are numbered from 1.", "0001"),
+        ("field number beyond the last", "Fields are numbered up to 536,870,911.", "808080801001"),
+        ("unknown field beyond the end", "Five bytes are announced and one stands there.", "920105ff"),
+        ("unknown wire type", "There are wire types 0 to 5.", "7e"),
+        ("open group", "A group without an end.", "7b0801"),
+        ("end of no group", "A group that was not begun ends.", "7c"),
+        ("end of another group", "The group of another number ends.", "7b8401"),
+    ];
+    for (name, comment, bytes) in behind {
+        let bytes = HEXLOWER.decode(bytes.as_bytes()).unwrap();
+        list.fail(CHECK, name, comment, [alone.clone(), bytes].concat());
+    }
+    list.fail(
+        CHECK,
         "no signature",
         "An envelope has exactly one signature.",
         on_the_wire(|wire| wire.signatures.clear()),
@@ -1039,6 +1063,21 @@ fn not_below(list: &mut List) {
         below_root(|planted| planted.root.tree_size = 4),
     )
     .asked(request(3));
+    list.fail(
+        CHECK,
+        "root of a larger tree",
+        "The hash is that of the one leaf, the root says that there are two.",
+        planted(1, 0, |_| (), |planted| planted.root.tree_size = 2),
+    )
+    .asked(request(0));
+    let second = planted(2, 1, |_| (), |planted| planted.root.tree_size = 1);
+    list.fail(
+        CHECK,
+        "root of a smaller tree",
+        "The path leads to the hash of two leaves, the root says that there is one.",
+        BatchSigned { leaf_index: 0, ..second },
+    )
+    .asked(request(1));
     list.fail(
         CHECK,
         "root over other leaves",

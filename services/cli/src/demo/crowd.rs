@@ -1,14 +1,14 @@
 //! The people of a demonstration: what they are called and what their fingers look like each time.
 
-use anyhow::{Context as _, anyhow};
 use plinth_biometrics::record::{FingerPosition, FingerRecord};
 use plinth_biometrics::synthetic::SyntheticPerson;
 use plinth_identity::application::{FingerSample, Fingers};
-use plinth_identity::demographics::{DateOfBirth, Demographics, Gender, Name};
+use plinth_identity::demographics::Demographics;
 use plinth_identity::register::{ExternalId, RegisterRecord};
 
 use crate::evaluate::folder::{Template, TemplateFinger, TemplateFolder};
 use crate::moment;
+use crate::particulars::demographics;
 
 /// Names the made-up population, their fingers included.
 const PEOPLE_SEED: u64 = 2031;
@@ -210,19 +210,6 @@ fn sample(position: FingerPosition, template: &Template) -> FingerSample {
         _ => FingerPosition::Unknown,
     };
     FingerSample { position, record: template.record.clone() }
-}
-
-fn demographics(person: &SyntheticPerson) -> anyhow::Result<Demographics> {
-    let (year, month, day) = person.date_of_birth();
-    let made_up = || "a made-up person has impossible attributes";
-    Ok(Demographics {
-        name: Name::parse(person.name()).with_context(made_up)?,
-        date_of_birth: DateOfBirth::new(i16::try_from(year)?, month, day).with_context(made_up)?,
-        gender: Gender::from_letter(person.gender()).ok_or_else(|| anyhow!(made_up()))?,
-        phone: None,
-        email: None,
-        address: None,
-    })
 }
 
 #[cfg(test)]
