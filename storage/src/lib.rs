@@ -67,4 +67,4 @@ pub use tables::imports::ImportRow;
 pub use tables::manifests::{IndexManifest, Segment};
 pub use tables::nonces::NonceUse;
 pub use tables::requests::{StatementKind, StoredAnswer};
-pub use writer::Writer;
+pub use writer::{CommittedBatch, Writer};

@@ -10,6 +10,9 @@ use crate::open::Shared;
 use crate::staged::Staged;
 use crate::tables::{Table, meta};
 
+/// What a commit made durable: its outcomes, and its leaves if they are to be signed together.
+pub type CommittedBatch<T> = (Vec<Committed<T>>, Option<Committed<LeafBatch>>);
+
 /// The only way to change a store. It exists once and is not `Clone`: the registrar owns it.
 ///
 /// Dropping it writes the high-water mark and joins the thread that keeps it.
@@ -51,7 +54,7 @@ impl Writer {
         &mut self,
         mut staged: Staged,
         outcomes: Vec<T>,
-    ) -> Result<(Vec<Committed<T>>, Option<Committed<LeafBatch>>), CommitError> {
+    ) -> Result<CommittedBatch<T>, CommitError> {
         if let Some(first) = &self.failed {
             return Err(CommitError::Failed(first.clone()));
         }

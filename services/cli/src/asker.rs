@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use plinth_client::{Answered, RelyingParty, SignedRequest, Trust};
+use plinth_client::{RelyingParty, SignedRequest, Trust};
 use plinth_identity::id::{DeploymentId, PartyId};
 
 use crate::connect::Service;
@@ -56,14 +56,14 @@ impl Asker {
     }
 
     /// Keeps the request and its answer, if that was asked for.
-    pub(crate) fn keep<S>(&self, request: &SignedRequest, answer: &Answered<S>) -> anyhow::Result<()> {
+    pub(crate) fn keep(&self, request: &SignedRequest, answer: &[u8]) -> anyhow::Result<()> {
         let Some(directory) = &self.save else { return Ok(()) };
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cannot make the directory {}", directory.display()))?;
         let name = request.request_id();
-        for (extension, bytes) in [("request", request.to_bytes()), ("answer", answer.to_bytes())] {
+        for (extension, bytes) in [("request", request.to_bytes().as_slice()), ("answer", answer)] {
             let path = directory.join(format!("{name}.{extension}"));
-            write(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
+            write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
             println!("{extension:<12} {}", path.display());
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use data_encoding::HEXLOWER;
 use plinth_client::AuthenticationDraft;
 use plinth_identity::authentication::Verdict;
+use plinth_identity::batch::SignatureForm;
 use plinth_identity::statement::AuthenticationStatement;
 
 use crate::asker::Asker;
@@ -44,6 +45,10 @@ pub(crate) struct Args {
     /// What the answer is needed for; it is signed along with the request.
     #[arg(long, default_value = "authentication")]
     purpose: String,
+    /// Have the answer signed together with others that are decided at the same moment: it proves the same, and costs the
+    /// service less.
+    #[arg(long)]
+    batch_signed: bool,
     #[command(flatten)]
     shown: Shown,
     #[command(flatten)]
@@ -60,9 +65,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.asker.prints(&request)? {
         return Ok(ExitCode::SUCCESS);
     }
-    let answer = relying_party.authenticate(&request).await.map_err(explain)?;
+    let form = if args.batch_signed { SignatureForm::Batch } else { SignatureForm::Individual };
+    let answer = relying_party.authenticate_as(&request, form).await.map_err(explain)?;
     print(&answer.statement);
-    args.asker.keep(&request, &answer)?;
+    args.asker.keep(&request, &answer.to_bytes())?;
     Ok(match answer.statement.verdict {
         Verdict::Yes => ExitCode::SUCCESS,
         Verdict::No => ExitCode::FAILURE,

@@ -6,17 +6,38 @@
 
 use anyhow::{Context as _, bail};
 use data_encoding::BASE64;
-use plinth_client::envelope_from_bytes;
+use plinth_client::SignedMessage;
+use plinth_identity::batch::BatchSigned;
 use plinth_identity::dsse::Envelope;
 use plinth_proto::envelope::v1;
 use serde::{Deserialize, Serialize};
 
-/// A message that carries one envelope.
+/// A message that carries one envelope, or a statement below a root.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "camelCase")]
 enum Message {
     Envelope(EnvelopeJson),
     Statement(EnvelopeJson),
+    BatchSigned(BatchSignedJson),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BatchSignedJson {
+    payload: String,
+    payload_type: String,
+    proof: ProofJson,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ProofJson {
+    root: EnvelopeJson,
+    /// Left out when it is nought, as is an empty path.
+    #[serde(default)]
+    leaf_index: u32,
+    #[serde(default)]
+    path: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -48,17 +69,18 @@ pub(crate) fn request(envelope: &Envelope) -> anyhow::Result<String> {
     Ok(serde_json::to_string(&message)?)
 }
 
-/// Reads an envelope from a file's bytes: JSON of a request or an answer, or the bytes that `--save` keeps. Nothing is
+/// Reads a signed message from a file's bytes: JSON of a request or an answer, or the bytes that `--save` keeps. Nothing is
 /// verified by that.
-pub(crate) fn read(bytes: &[u8]) -> anyhow::Result<Envelope> {
+pub(crate) fn read(bytes: &[u8]) -> anyhow::Result<SignedMessage> {
     // A serialized envelope begins with the tag of its first field, which is a line feed and never a brace; JSON may begin
     // with white space, so the whole of it is tried.
     match serde_json::from_slice::<Message>(bytes) {
-        Ok(Message::Envelope(json) | Message::Statement(json)) => json.into_envelope(),
+        Ok(Message::Envelope(json) | Message::Statement(json)) => json.into_envelope().map(Into::into),
+        Ok(Message::BatchSigned(json)) => json.into_message(),
         Err(error) if bytes.first() == Some(&b'{') => {
             Err(error).context("is JSON, but not that of one signed request or answer")
         }
-        Err(_) => Ok(envelope_from_bytes(bytes)?),
+        Err(_) => Ok(SignedMessage::from_bytes(bytes)?),
     }
 }
 
@@ -71,6 +93,17 @@ impl EnvelopeJson {
             .map(|SignatureJson { sig, keyid }| Ok(v1::Signature { sig: bytes(&sig).context("sig")?, keyid }))
             .collect::<anyhow::Result<_>>()?;
         Ok(Envelope::try_from(v1::Envelope { payload, payload_type, signatures })?)
+    }
+}
+
+impl BatchSignedJson {
+    fn into_message(self) -> anyhow::Result<SignedMessage> {
+        let Self { payload, payload_type, proof: ProofJson { root, leaf_index, path } } = self;
+        let path = path.iter().map(|hash| bytes(hash).context("path")).collect::<anyhow::Result<_>>()?;
+        let root = root.into_envelope().context("root")?;
+        let proof = v1::BatchProof { root: Some(root.into()), leaf_index, path };
+        let payload = bytes(&payload).context("payload")?;
+        Ok(BatchSigned::try_from(v1::BatchSigned { payload, payload_type, proof: Some(proof) })?.into())
     }
 }
 
@@ -107,10 +140,11 @@ mod tests {
     fn json_and_bytes_of_one_envelope_read_alike() {
         let envelope = signed();
         let json = request(&envelope).unwrap();
-        assert_eq!(read(json.as_bytes()).unwrap(), envelope);
-        assert_eq!(read(format!("\n  {json}\n").as_bytes()).unwrap(), envelope);
-        assert_eq!(read(json.replace("\"envelope\"", "\"statement\"").as_bytes()).unwrap(), envelope);
-        assert_eq!(read(&envelope_to_bytes(&envelope)).unwrap(), envelope);
+        let message = SignedMessage::Alone(envelope.clone());
+        assert_eq!(read(json.as_bytes()).unwrap(), message);
+        assert_eq!(read(format!("\n  {json}\n").as_bytes()).unwrap(), message);
+        assert_eq!(read(json.replace("\"envelope\"", "\"statement\"").as_bytes()).unwrap(), message);
+        assert_eq!(read(&envelope_to_bytes(&envelope)).unwrap(), message);
     }
 
     #[test]

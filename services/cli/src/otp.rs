@@ -72,6 +72,6 @@ pub(crate) async fn run(command: OtpCommand) -> anyhow::Result<ExitCode> {
     println!("transaction  {}", answer.statement.transaction);
     println!("good until   {}", answer.statement.expires_at);
     println!("logged at    {}", answer.statement.header.log_position);
-    args.asker.keep(&request, &answer)?;
+    args.asker.keep(&request, &answer.to_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -79,7 +79,7 @@ pub(crate) async fn run(command: PersonCommand) -> anyhow::Result<ExitCode> {
     }
     let answer = relying_party.get_person(&request).await.map_err(explain)?;
     print(&answer.statement);
-    args.asker.keep(&request, &answer)?;
+    args.asker.keep(&request, &answer.to_bytes())?;
     let key = match (answer.statement.verdict, &key) {
         (Verdict::Yes, Some(key)) => key,
         (Verdict::Yes, None) => return Ok(ExitCode::SUCCESS),

@@ -183,7 +183,7 @@ pub(crate) async fn run(command: ResidentCommand) -> anyhow::Result<ExitCode> {
         print(outcome);
     }
     println!("logged at    {}", statement.header.log_position);
-    person.asker.keep(&request, &answer)?;
+    person.asker.keep(&request, &answer.to_bytes())?;
     Ok(if statement.verdict == Verdict::Yes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

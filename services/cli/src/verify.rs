@@ -5,16 +5,18 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use data_encoding::HEXLOWER;
-use plinth_client::{SignedRequest, Trust, open_person, verify};
+use plinth_client::{SignedMessage, SignedRequest, Trust, open_person, verify};
 use plinth_identity::authentication::Verdict;
-use plinth_identity::dsse::{Envelope, PublicKey, Verified, payload_type};
+use plinth_identity::dsse::{Envelope, KeyId, PublicKey, payload_type};
 use plinth_identity::id::{DeploymentId, PartyId, RelyingPartyToken};
 use plinth_identity::reason::Reason;
 use plinth_identity::sealing::EncryptionKey;
 use plinth_identity::statement::{
-    EnrolmentOutcome, EnrolmentStatement, OtpStatement, ResidentOutcome, ResidentStatement, StatementHeader,
+    AuthenticationStatement, EnrolmentOutcome, EnrolmentStatement, OtpStatement, ResidentOutcome,
+    ResidentStatement, StatementHeader,
 };
 use plinth_proto::convert::authentication::decode_authentication_statement;
+use plinth_proto::convert::batch::decode_batch_root;
 use plinth_proto::convert::enrolment::decode_enrolment_statement;
 use plinth_proto::convert::otp::decode_otp_statement;
 use plinth_proto::convert::personal_data::decode_person_statement;
@@ -58,14 +60,48 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let key = key_file::read_public(&args.service_key)?;
     let encryption_key = args.encryption_key.as_deref().map(key_file::read_encryption).transpose()?;
-    let request = read(&args.request, "request")?;
-    let request = SignedRequest::from_envelope(request).with_context(|| not_a("request", &args.request))?;
-    let answer = read(&args.answer, "answer")?;
-    check(&request, &answer, key, args.deployment, encryption_key.as_ref()).context("NOT GENUINE")?;
+    match (read(&args.request, "request")?, read(&args.answer, "answer")?) {
+        (SignedMessage::Alone(request), SignedMessage::Alone(answer)) => {
+            let request =
+                SignedRequest::from_envelope(request).with_context(|| not_a("request", &args.request))?;
+            check(&request, &answer, key, args.deployment, encryption_key.as_ref()).context("NOT GENUINE")?;
+        }
+        (request, answer) => {
+            check_below(&request, &answer, key, args.deployment).context("NOT GENUINE")?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(file: &Path, what: &str) -> anyhow::Result<Envelope> {
+/// A request or an answer that was signed together with others: an authentication.
+fn check_below(
+    request: &SignedMessage,
+    answer: &SignedMessage,
+    key: PublicKey,
+    deployment: Option<DeploymentId>,
+) -> anyhow::Result<()> {
+    let named = match answer {
+        SignedMessage::Below(below) => {
+            let root = below.root.verify(payload_type::BATCH_ROOT, &key);
+            decode_batch_root(&root.context("the root was not signed with this service key")?)?.issuer
+        }
+        SignedMessage::Alone(answer) => {
+            let verified = answer.verify(payload_type::AUTHENTICATION_STATEMENT, &key);
+            let verified = verified.context("the answer was not signed with this service key")?;
+            decode_authentication_statement(&verified)?.header.issuer
+        }
+    };
+    let trust = trust(deployment, named, key);
+    let statement = verify::proved_authentication(request, answer, &trust)?;
+    print_header("authentication", key.key_id(), &statement.header);
+    if let SignedMessage::Below(_) = answer {
+        println!("signed       below a root, with others");
+    }
+    print_authentication(&statement);
+    Ok(())
+}
+
+fn read(file: &Path, what: &str) -> anyhow::Result<SignedMessage> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     envelope_json::read(&bytes).with_context(|| not_a(what, file))
 }
@@ -88,23 +124,19 @@ fn check(
         payload_type::AUTHENTICATION_STATEMENT => {
             let trust = trust(deployment, decode_authentication_statement(&verified)?.header.issuer, key);
             let statement = verify::authentication(request, answer, &trust)?;
-            print_header("authentication", &verified, &statement.header);
-            print_verdict(&statement.relying_party, statement.verdict, statement.reason);
-            print_token(statement.token.as_ref());
-            if statement.buffered {
-                println!("captured     offline");
-            }
+            print_header("authentication", verified.key_id(), &statement.header);
+            print_authentication(&statement);
         }
         payload_type::OTP_STATEMENT => {
             let trust = trust(deployment, decode_otp_statement(&verified)?.header.issuer, key);
             let statement = verify::otp(request, answer, &trust)?;
-            print_header("one-time code", &verified, &statement.header);
+            print_header("one-time code", verified.key_id(), &statement.header);
             print_otp(&statement);
         }
         payload_type::PERSON_STATEMENT => {
             let trust = trust(deployment, decode_person_statement(&verified)?.header.issuer, key);
             let statement = verify::person(request, answer, &trust)?;
-            print_header("personal data", &verified, &statement.header);
+            print_header("personal data", verified.key_id(), &statement.header);
             print_verdict(&statement.relying_party, statement.verdict, statement.reason);
             print_token(statement.token.as_ref());
             println!("attributes   {}", words::list_attributes(statement.attributes));
@@ -115,13 +147,13 @@ fn check(
         payload_type::RESIDENT_STATEMENT => {
             let trust = trust(deployment, decode_resident_statement(&verified)?.header.issuer, key);
             let statement = verify::resident(request, answer, &trust)?;
-            print_header("resident", &verified, &statement.header);
+            print_header("resident", verified.key_id(), &statement.header);
             print_resident(&statement);
         }
         payload_type::ENROLMENT_STATEMENT => {
             let trust = trust(deployment, decode_enrolment_statement(&verified)?.header.issuer, key);
             let statement = verify::enrolment(request, answer, &trust)?;
-            print_header("enrolment", &verified, &statement.header);
+            print_header("enrolment", verified.key_id(), &statement.header);
             print_enrolment(&statement);
         }
         other => bail!("the answer is of a kind that this command does not check: {other}"),
@@ -134,9 +166,17 @@ fn trust(asked: Option<DeploymentId>, named: DeploymentId, key: PublicKey) -> Tr
     Trust::new(asked.unwrap_or(named), vec![key])
 }
 
-fn print_header(what: &str, verified: &Verified, header: &StatementHeader) {
+fn print_authentication(statement: &AuthenticationStatement) {
+    print_verdict(&statement.relying_party, statement.verdict, statement.reason);
+    print_token(statement.token.as_ref());
+    if statement.buffered {
+        println!("captured     offline");
+    }
+}
+
+fn print_header(what: &str, signer: KeyId, header: &StatementHeader) {
     println!("genuine      {what} statement");
-    println!("signed by    {}", verified.key_id());
+    println!("signed by    {signer}");
     println!("deployment   {}", header.issuer);
     println!("request      {}", HEXLOWER.encode(header.request.as_bytes()));
     println!("decided at   {}", header.decided_at);

@@ -207,7 +207,7 @@ mod tests {
     fn a_statement_is_proved_in_its_own_place_and_as_its_own_type() {
         let kind = payload_type::AUTHENTICATION_STATEMENT;
         let payloads: Vec<_> = (0..6_u8).map(|byte| vec![byte; 9]).collect();
-        let tree = super::tree(kind, &payloads);
+        let tree = tree(kind, &payloads);
         let root = BatchRoot {
             issuer: DeploymentId::from_bytes([7; 16]),
             key_epoch: 1,

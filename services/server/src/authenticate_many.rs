@@ -76,7 +76,7 @@ impl Ticket {
 
     fn submit(self, core: &Core, proposal: Box<dyn Proposal>) {
         if let Some(ask) = self.ask.clone() {
-            core.registrar.hand_in(ask, proposal, Reply::Among(self));
+            core.registrar.hand_in(ask, proposal, Reply::Among(Box::new(self)));
         }
     }
 }

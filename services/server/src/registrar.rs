@@ -190,7 +190,7 @@ pub(crate) enum Reply {
     /// A call that waits for nothing else.
     Alone(oneshot::Sender<Outcome>),
     /// One request of a stream, which waits for many.
-    Among(Ticket),
+    Among(Box<Ticket>),
 }
 
 impl Reply {

@@ -126,7 +126,7 @@ impl Bench {
 
     pub(crate) async fn authenticate(&self, envelope: Option<Envelope>) -> Result<Envelope, Status> {
         let mut client = AuthenticationServiceClient::new(self.channel.clone());
-        let answer = client.authenticate(AuthenticateRequest { envelope }).await;
+        let answer = client.authenticate(AuthenticateRequest { envelope, signature_form: 0 }).await;
         answer.map(|answer| answer.into_inner().statement.unwrap())
     }
 
