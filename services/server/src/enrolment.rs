@@ -149,8 +149,11 @@ async fn enrol_many(
         };
         let (core, answers, origin) = (Arc::clone(&core), answers.clone(), origin.of_message());
         tokio::spawn(async move {
-            let answer = answer_one(&core, origin, request).await;
-            send(&core, &answers, Ok(answer)).await;
+            tokio::select! {
+                // What nobody waits for is given up; its id makes it safe to send it again.
+                () = answers.closed() => core.metrics.abandoned(),
+                answer = answer_one(&core, origin, request) => send(&core, &answers, Ok(answer)).await,
+            }
             drop(place);
         });
     };

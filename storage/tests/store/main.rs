@@ -8,6 +8,7 @@
 mod asking;
 mod authentication;
 mod backup;
+mod batching;
 mod check;
 mod durability;
 mod galleries;

@@ -1,9 +1,9 @@
-//! Stores of format 1, as a program before virtual numbers and one-time codes left them, and of format 2, as one before the
-//! index in segments left them.
+//! Stores of format 1, as a program before virtual numbers and one-time codes left them, of format 2, as one before the
+//! index in segments left them, and of format 3, as one before batches left them.
 
 use std::fs;
 
-use plinth_identity::id::Sequence;
+use plinth_identity::id::{LogPosition, Sequence};
 use plinth_identity::keys::{KeyRing, Place};
 use plinth_identity::party::PartyKind;
 use plinth_storage::{
@@ -188,6 +188,20 @@ fn a_store_of_the_second_format_loses_its_old_index_and_nothing_else() {
 }
 
 #[test]
+fn a_store_of_the_third_format_gets_its_table_of_batches() {
+    let store = Store::new();
+    populate(&mut store.open().1, 1..=3);
+    without(&store, &ADDED_BY_4);
+    describe_as(&store, 3);
+    for _ in 0..2 {
+        let (reader, _writer) = store.open();
+        assert_eq!(format(&store), "format 4");
+        assert_whole(&reader);
+        assert!(reader.leaf_batch(LogPosition::new(1)).unwrap().is_none());
+    }
+}
+
+#[test]
 fn an_upgrade_of_the_second_format_does_not_replace_a_table_that_has_vanished() {
     for table in ["expiries", "features"] {
         let store = second_store();
@@ -203,7 +217,7 @@ fn an_upgrade_of_the_second_format_does_not_replace_a_table_that_has_vanished() 
 
 #[test]
 fn a_store_of_the_newest_format_without_one_of_its_tables_is_refused() {
-    for table in ADDED_BY_2.into_iter().chain(ADDED_BY_3) {
+    for table in ADDED_BY_2.into_iter().chain(ADDED_BY_3).chain(ADDED_BY_4) {
         let store = Store::new();
         without(&store, &[table]);
         assert!(store.try_open().is_err());
