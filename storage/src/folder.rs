@@ -239,8 +239,8 @@ mod tests {
     #[test]
     fn another_format_is_named_whatever_follows_it() {
         assert_eq!(
-            Description::parse("plinth store\nformat 4\nanything at all"),
-            Err(StoreError::OtherVersion { found: 4, supported: 3 })
+            Description::parse("plinth store\nformat 5\nanything at all"),
+            Err(StoreError::OtherVersion { found: 5, supported: 4 })
         );
     }
 }

@@ -113,7 +113,7 @@ mod tests {
             assert!(Expiry::parse(&key[..length]).is_err());
         }
         assert!(Expiry::parse(&[&key[..], &[0]].concat()).is_err());
-        for kind in [0, 4, 255] {
+        for kind in [0, 5, 255] {
             let mut other = key;
             other[8] = kind;
             assert!(Expiry::parse(&other).is_err());

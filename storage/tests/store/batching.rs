@@ -39,10 +39,13 @@ fn a_batch_is_made_again_from_the_log_as_it_was_after_a_restart_too() {
     let roots: Vec<[u8; 32]> = {
         let (_reader, mut writer) = store.open();
         assert!(commit(&mut writer, 1..4, None).1.is_none());
-        [4..5, 5..12, 12..14].map(|leaves| commit(&mut writer, leaves, Some(1_000)).1.unwrap()).map(|batch| {
-            let LeafBatch { tree, .. } = batch.into_inner();
-            tree.root()
-        }).into()
+        [4..5, 5..12, 12..14]
+            .map(|leaves| commit(&mut writer, leaves, Some(1_000)).1.unwrap())
+            .map(|batch| {
+                let LeafBatch { tree, .. } = batch.into_inner();
+                tree.root()
+            })
+            .into()
     };
     let (reader, _writer) = store.open();
     for (position, (first, size, root)) in
