@@ -7,7 +7,6 @@ use rocksdb::{
     ReadOptions, WriteOptions,
 };
 
-use crate::tables::attempts::AttemptRows;
 use crate::tables::features::Features;
 use crate::tables::nonces::Nonces;
 use crate::tables::outbox::Outbox;
@@ -117,9 +116,9 @@ fn family(name: &str, options: &StoreOptions, cache: &Cache) -> Options {
     blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
     // Sealed rows look random: there is nothing to compress.
     table.set_compression_type(DBCompressionType::None);
-    if name == Requests::NAME || name == Nonces::NAME || name == AttemptRows::NAME {
-        // What is looked up here is mostly not there, every request being new and most people being asked about seldom, and
-        // most of what would be found is in memory: a filter over it saves the search. The ratio is of the table's share of the buffers.
+    if name == Requests::NAME || name == Nonces::NAME {
+        // What is looked up here is mostly not there, every request being new, and most of what would be found is in
+        // memory: a filter over it saves the search. Not for people's counters: what a filter saves there would tell. The ratio is of the table's share of the buffers.
         table.set_memtable_whole_key_filtering(true);
         table.set_memtable_prefix_bloom_ratio(0.02);
     }

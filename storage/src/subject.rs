@@ -109,10 +109,6 @@ impl Reader {
 
 /// The first holder of a number at or after a place in the gallery, wrapping around at the end.
 fn first_number_around(view: &View<'_>, place: u64) -> Result<Option<IdentityNumber>, StoreError> {
-    // Nearly always somebody with a number stands at the very place, and one look-up finds them.
-    if let Some(Holder::Number(number)) = view.row::<Holders>(&place.to_be_bytes(), None)? {
-        return Ok(Some(number));
-    }
     match first_number(view, place)? {
         Some(found) => Ok(Some(found)),
         None => first_number(view, 1),

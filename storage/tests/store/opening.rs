@@ -50,7 +50,7 @@ fn another_format_is_refused_by_its_number() {
     let path = store.path().join("PLINTH");
     let text = fs::read_to_string(&path).unwrap().replace("format 4\n", "format 7\n");
     fs::write(&path, text).unwrap();
-    assert_eq!(store.try_open().err(), Some(StoreError::OtherVersion { found: 7, supported: 3 }));
+    assert_eq!(store.try_open().err(), Some(StoreError::OtherVersion { found: 7, supported: 4 }));
 }
 
 #[test]

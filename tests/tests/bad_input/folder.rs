@@ -46,10 +46,10 @@ async fn a_folder_of_another_version_is_refused_by_both_versions_names() {
     bench.world.stop().await;
     let description = bench.world.config.data.join("PLINTH");
     let text = fs::read_to_string(&description).unwrap();
-    assert!(text.contains("format 3\n"));
-    fs::write(&description, text.replace("format 3\n", "format 4\n")).unwrap();
+    assert!(text.contains("format 4\n"));
+    fs::write(&description, text.replace("format 4\n", "format 5\n")).unwrap();
     let error = refused(&bench.world.config).await;
-    let expected = StoreError::OtherVersion { found: 4, supported: 3 };
+    let expected = StoreError::OtherVersion { found: 5, supported: 4 };
     assert!(matches!(&error, ServeError::Store(found) if *found == expected), "{error:?}");
     assert!(error.to_string().contains("use the matching program"), "{error}");
     fs::write(&description, "not what init wrote").unwrap();
