@@ -179,20 +179,20 @@ impl View<'_> {
     }
 
     /// The bytes of a row as they are on disk, found by the same work whether it is there or not: the search ends at the
-    /// row or at its neighbour, and that is fetched. No filter cuts it short, as it may for [`View::bytes`].
+    /// row or at its neighbour, and that is fetched and returned in the second place, to be kept as long as the row would be.
+    /// No filter cuts it short, as it may for [`View::bytes`].
     pub(crate) fn bytes_or_neighbour(
         &self,
         table: &'static str,
         key: &[u8],
-    ) -> Result<Option<Vec<u8>>, StoreError> {
+    ) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), StoreError> {
         let (mut found, mut neighbour) = (None, None);
         self.walk(table, key, |at, value| {
             // Both are copied into memory of their own, so that a neighbour costs what the row does.
             *(if at == key { &mut found } else { &mut neighbour }) = Some(value.to_vec());
             Ok(ControlFlow::Break(()))
         })?;
-        std::hint::black_box(neighbour);
-        Ok(found)
+        Ok((found, neighbour))
     }
 
     /// A sealed row. Rows of one person's attributes open with that person's secret only.

@@ -61,18 +61,21 @@ impl Reader {
                 None => (None, None, self.keys().virtual_row(asked)),
             },
         };
-        let own = view.bytes_or_neighbour(Identities::NAME, &own_key)?.zip(number);
+        let (own, neighbour) = view.bytes_or_neighbour(Identities::NAME, &own_key)?;
+        let own = own.zip(number);
         let Some(decoy) = first_number_around(&view, place)? else {
             return Ok(None);
         };
         let decoy_key = self.keys().number_row(&decoy);
         let decoy_row = view.bytes(Identities::NAME, &decoy_key)?;
-        let (present, holder, key, sealed) = match (own, decoy_row) {
-            (Some((own, number)), Some(_)) => (true, number, own_key, own),
+        // Of the two rows that were fetched the one that is not opened is kept until the other is: memory that is given back
+        // early is used again while it is still in the cache, and the time would tell.
+        let (present, holder, key, sealed, _kept) = match (own, decoy_row) {
+            (Some((own, number)), decoy_row @ Some(_)) => (true, number, own_key, own, decoy_row),
             (None, Some(_)) if virtual_row.is_some() => {
                 return Err(StoreError::corrupt(VirtualNumbers::NAME, "the holder has no record"));
             }
-            (None, Some(decoy_row)) => (false, decoy, decoy_key, decoy_row),
+            (None, Some(decoy_row)) => (false, decoy, decoy_key, decoy_row, neighbour),
             (_, None) => {
                 return Err(StoreError::corrupt(
                     Identities::NAME,

@@ -84,6 +84,9 @@ pub(crate) struct Judged {
     pub(crate) findings: Findings,
     /// The record of the holder of the number. Nobody's, if nobody holds it.
     pub(crate) record: Option<IdentityRecord>,
+    /// The record of whoever stands in for nobody. Kept as long as a holder's is: memory that is given back early is used
+    /// again while it is still in the cache, and the time would tell.
+    _stand_in: Option<IdentityRecord>,
     token: Option<RelyingPartyToken>,
     /// Every commit up to this one was seen.
     read_at: u64,
@@ -134,7 +137,7 @@ pub(crate) fn compare(core: &Core, presented: Presented, stand: Stand) -> Result
         (Stand::Nobody, Identifier::Number(number)) if core.reader.identity(number)?.is_none() => None,
         _ => core.reader.subject(identifier, evidence.fingers.is_some())?,
     };
-    let (findings, number, record) = match found {
+    let (findings, number, record, stand_in) = match found {
         Some(SubjectRow { record, features: row, present, virtual_row, number }) => {
             let fingers = match row {
                 // Whatever is compared with none of those that were sent need not be decoded.
@@ -149,10 +152,12 @@ pub(crate) fn compare(core: &Core, presented: Presented, stand: Stand) -> Result
             core.metrics.authenticated(findings.fingers, &score);
             findings.number_use = matches!(identifier, Identifier::Number(_));
             findings.virtual_refusal = virtual_row.and_then(|row| row.refusal(now));
-            (findings, number, Some(subject.record).filter(|_| present))
+            let (record, stand_in) =
+                if present { (Some(subject.record), None) } else { (None, Some(subject.record)) };
+            (findings, number, record, stand_in)
         }
         // Only in a deployment without a single person is there nobody to stand in.
-        None => (Findings::of_nobody(), None, None),
+        None => (Findings::of_nobody(), None, None, None),
     };
     let person = Person::of(core, party, identifier, number);
     let whose = match identifier {
@@ -160,7 +165,7 @@ pub(crate) fn compare(core: &Core, presented: Presented, stand: Stand) -> Result
         Identifier::Virtual(_) => number,
     };
     let token = whose.map(|number| core.keys().relying_party_token(&number, party));
-    Ok(Judged { presented, person, findings, record, token, read_at })
+    Ok(Judged { presented, person, findings, record, _stand_in: stand_in, token, read_at })
 }
 
 /// Whether somebody stands in for a number that nobody holds. Always, but in the control of the timing trial.
