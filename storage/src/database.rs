@@ -179,20 +179,16 @@ impl View<'_> {
     }
 
     /// The bytes of a row as they are on disk, found by the same work whether it is there or not: the search ends at the
-    /// row or at its neighbour, and that is fetched and returned in the second place, to be kept as long as the row would be.
+    /// row or at its neighbour, and that is fetched, to be kept as long as the row would be.
     /// No filter cuts it short, as it may for [`View::bytes`].
-    pub(crate) fn bytes_or_neighbour(
-        &self,
-        table: &'static str,
-        key: &[u8],
-    ) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), StoreError> {
+    pub(crate) fn bytes_or_neighbour(&self, table: &'static str, key: &[u8]) -> Result<Fetched, StoreError> {
         let (mut found, mut neighbour) = (None, None);
         self.walk(table, key, |at, value| {
             // Both are copied into memory of their own, so that a neighbour costs what the row does.
             *(if at == key { &mut found } else { &mut neighbour }) = Some(value.to_vec());
             Ok(ControlFlow::Break(()))
         })?;
-        Ok((found, neighbour))
+        Ok(Fetched { row: found, neighbour })
     }
 
     /// A sealed row. Rows of one person's attributes open with that person's secret only.
@@ -286,6 +282,12 @@ impl View<'_> {
             visit(key, self.database.unseal::<T>(&key, None, sealed)?)
         })
     }
+}
+
+/// What stood at a place: the row, or its neighbour.
+pub(crate) struct Fetched {
+    pub(crate) row: Option<Vec<u8>>,
+    pub(crate) neighbour: Option<Vec<u8>>,
 }
 
 /// The fixed-size key of a row read from disk.

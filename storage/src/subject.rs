@@ -8,7 +8,7 @@ use plinth_identity::identity_record::IdentityRecord;
 use plinth_identity::number::{Identifier, IdentityNumber};
 use plinth_identity::virtual_number::{VirtualNumber, VirtualNumberRow};
 
-use crate::database::View;
+use crate::database::{Fetched, View};
 use crate::error::StoreError;
 use crate::gallery::{self, OpenedRow};
 use crate::reader::Reader;
@@ -61,8 +61,8 @@ impl Reader {
                 None => (None, None, self.keys().virtual_row(asked)),
             },
         };
-        let (own, neighbour) = view.bytes_or_neighbour(Identities::NAME, &own_key)?;
-        let own = own.zip(number);
+        let Fetched { row, neighbour } = view.bytes_or_neighbour(Identities::NAME, &own_key)?;
+        let own = row.zip(number);
         let Some(decoy) = first_number_around(&view, place)? else {
             return Ok(None);
         };
