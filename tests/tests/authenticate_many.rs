@@ -22,6 +22,7 @@ use plinth_proto::authentication::v1::{
 };
 use plinth_tests::{World, enrolment, fingers, question, samples};
 use tokio_stream::StreamExt as _;
+use tonic::transport::Endpoint;
 
 const NAME: &str = "Asha Rao";
 const OTHER: &str = "Somebody Else";
@@ -335,29 +336,70 @@ async fn when_the_service_drains_what_was_taken_in_is_answered_and_the_rest_come
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_its_caller_leaves_is_not_worked_off() {
-    let mut world = World::with(|config| config.limits.commit_interval_ms = 100).await;
-    let number = enrol(&world).await;
+    let mut world = World::new().await;
+    let agency = world.agency("town-hall").await;
+    let request = agency.request(enrolment(NAME, 1, 0, &fingers(10)), world.now()).unwrap();
+    let EnrolmentOutcome::Issued { number } = agency.enrol(&request).await.unwrap().statement.outcome else {
+        panic!("a new person must get a number");
+    };
     let bank = world.relying_party("bank", false).await;
+    // Ten fingers each: all of them together take a core for a second or so, the first for a hundredth of it.
+    let draft =
+        AuthenticationDraft { fingers: samples(1, 2, &fingers(10)), ..AuthenticationDraft::new(number) };
+    let batch = bank.request_batch(vec![draft; BATCH], world.now()).unwrap();
     let before = head(&bank, number, &world).await;
-    let endless = tokio_stream::iter(std::iter::repeat_with({
-        let (bank, now) = (bank.clone(), world.now());
-        move || Ask::One(bank.request(question(number, NAME), now).unwrap())
-    }));
-    let mut answers = bank.authenticate_many(endless, SignatureForm::Individual);
+    let mut answers = bank.authenticate_many(tokio_stream::iter([batch.into()]), SignatureForm::Individual);
     assert!(answers.next().await.unwrap().1.is_ok());
     drop(answers);
-    // Whatever the service still held is decided or dropped; then nothing of the stream is left, and the log rests.
+    // The log rests when nothing of the stream is left: then each of many questions makes it one longer.
+    let (mut heads, mut in_a_row) = (1, 0);
     let mut last = head(&bank, number, &world).await;
-    let rested = async {
-        loop {
-            let next = head(&bank, number, &world).await;
-            if next == last + 1 {
-                return next;
+    while in_a_row < 200 {
+        let next = head(&bank, number, &world).await;
+        heads += 1;
+        in_a_row = if next == last + 1 { in_a_row + 1 } else { 0 };
+        last = next;
+    }
+    let decided = last - before - heads;
+    assert!(decided < u64::try_from(BATCH).unwrap(), "all {decided} were decided for nobody");
+    world.stop().await;
+}
+
+/// Requests with ten fingers that fit one message.
+const BATCH: usize = 96;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_nobody_reads_keeps_no_place_from_others() {
+    let mut world = World::with(|config| config.limits.in_flight = 8).await;
+    let number = enrol(&world).await;
+    let bank = world.relying_party("bank", false).await;
+    let other = world.relying_party("other", false).await.with_retry(plinth_client::Retry::none());
+    let messages: Vec<_> = (0..3_000)
+        .map(|correlation| {
+            let request = bank.request(question(number, NAME), world.now()).unwrap();
+            let ask = Some(authenticate_many_request::Ask::Envelope(request.envelope().into()));
+            AuthenticateManyRequest { correlation, ask, signature_form: 0 }
+        })
+        .collect();
+    let endpoint = Endpoint::from_shared(world.url()).unwrap().initial_stream_window_size(65_535);
+    let mut client = AuthenticationServiceClient::new(endpoint.connect().await.unwrap());
+    // More answers than the transport and the stream hold for a caller who takes none of them.
+    let unread = client.authenticate_many(tokio_stream::iter(messages)).await.unwrap();
+    let served = async {
+        // Long enough in a row that the stream has come to rest: it takes nothing more in until somebody reads.
+        let mut in_a_row = 0;
+        while in_a_row < 200 {
+            let request = other.request(question(number, NAME), world.now()).unwrap();
+            match other.authenticate(&request).await {
+                Ok(_) => in_a_row += 1,
+                Err(error) => {
+                    assert_eq!(error.reason(), Some(Reason::Overloaded));
+                    in_a_row = 0;
+                }
             }
-            last = next;
         }
     };
-    let rested = tokio::time::timeout(Duration::from_secs(20), rested).await.unwrap();
-    assert!(rested > before);
+    tokio::time::timeout(Duration::from_secs(60), served).await.unwrap();
+    drop(unread);
     world.stop().await;
 }

@@ -118,12 +118,18 @@ fn tree_size(wire: u32, most: u32) -> Result<u32, FieldViolation> {
 }
 
 /// Requests that one signature covers, not yet verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RequestBatch {
     /// The signed [`RequestBatchRoot`].
     pub root: Envelope,
     /// The requests' bodies in their order: 1 to [`MAX_REQUESTS`].
     pub payloads: Vec<Vec<u8>>,
+}
+
+impl std::fmt::Debug for RequestBatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RequestBatch").field("payloads", &self.payloads.len()).finish_non_exhaustive()
+    }
 }
 
 impl TryFrom<WireRequestBatch> for RequestBatch {
@@ -209,4 +215,19 @@ fn path(wire: &[Vec<u8>], field: &str) -> Result<Vec<[u8; 32]>, FieldViolation> 
     }
     let hashes = wire.iter().enumerate();
     hashes.map(|(index, hash)| exact_bytes(hash, &format!("{field}[{index}]"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use plinth_identity::dsse::{SigningKey, payload_type};
+
+    use super::*;
+
+    #[test]
+    fn debug_output_of_a_batch_shows_no_request() {
+        let root = SigningKey::from_seed([1; 32]).sign(payload_type::REQUEST_BATCH_ROOT, vec![1]);
+        let batch = RequestBatch { root, payloads: vec![b"secret".to_vec()] };
+        let shown = format!("{batch:?}");
+        assert!(shown.contains("payloads: 1") && !shown.contains("115"), "{shown}");
+    }
 }

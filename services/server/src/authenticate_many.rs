@@ -60,7 +60,12 @@ pub(crate) enum Fate {
 
 impl Ticket {
     /// Tells the stream what became of the request.
-    pub(crate) fn tell(self, fate: Fate) {
+    pub(crate) fn tell(mut self, fate: Fate) {
+        // Only a proposal that must be compared again still needs its place: an answer that waits for a caller who reads
+        // slowly must not keep others out.
+        if !matches!(fate, Fate::Settled(Ok(Settled::Overtaken(_)))) {
+            self.place = None;
+        }
         let told = self.told.clone();
         drop(told.send((self, fate)));
     }

@@ -114,6 +114,8 @@ pub(crate) async fn propose(
     form: SignatureForm,
 ) -> Result<(Ask, Box<dyn Proposal>), Refusal> {
     let question = question(&admitted)?;
+    // A few rows, nearly always in memory: handing them to another thread would cost more than reading them. Where a disk is
+    // slow and the rows are not in memory, the event loop waits for it here.
     let proposal = if question.presented.evidence.fingers.is_none() {
         question.compared(core, Stand::Decoy)?
     } else {
