@@ -41,12 +41,22 @@ impl Staged {
 
     /// As [`Reader::day_counts`], as this step sees it.
     pub fn day_counts(&mut self, row: &[u8; 16]) -> Result<DayCounts, StoreError> {
-        Ok(self.row::<Days>(row, None)?.unwrap_or_default())
+        match self.days.get(row) {
+            Some(counts) => Ok(counts.clone()),
+            None => Ok(self.row::<Days>(row, None)?.unwrap_or_default()),
+        }
     }
 
     /// Keeps a relying party's counts.
     pub fn put_day_counts(&mut self, row: &[u8; 16], counts: &DayCounts) {
-        self.put::<Days>(row, None, counts);
+        self.days.insert(*row, counts.clone());
+    }
+
+    /// Makes rows of the relying parties' counts.
+    pub(crate) fn seal_days(&mut self) {
+        for (row, counts) in std::mem::take(&mut self.days) {
+            self.put::<Days>(&row, None, &counts);
+        }
     }
 
     /// As [`Reader::duplicate_counts`], as this step sees it.

@@ -55,6 +55,8 @@ struct Wanted {
 struct State {
     /// The last durable commit.
     commits: u64,
+    /// Whether the keeper sleeps until there is a commit. While it gathers, it need not be woken for every one.
+    idle: bool,
     closing: bool,
 }
 
@@ -67,7 +69,7 @@ impl MarkKeeper {
         interval: Duration,
     ) -> Result<Self, StoreError> {
         let wanted = Arc::new(Wanted {
-            state: Mutex::new(State { commits, closing: false }),
+            state: Mutex::new(State { commits, idle: false, closing: false }),
             changed: Condvar::new(),
         });
         let theirs = Arc::clone(&wanted);
@@ -80,8 +82,11 @@ impl MarkKeeper {
 
     /// Tells the keeper of a commit that is durable.
     pub(crate) fn advance(&self, commits: u64) {
-        self.wanted.lock().commits = commits;
-        self.wanted.changed.notify_one();
+        let mut state = self.wanted.lock();
+        state.commits = commits;
+        if std::mem::take(&mut state.idle) {
+            self.wanted.changed.notify_one();
+        }
     }
 }
 
@@ -106,14 +111,16 @@ impl Wanted {
 
 fn keep(folder: &Folder, keys: &KeyRing, wanted: &Wanted, mut written: u64, interval: Duration) {
     loop {
-        let idle = wanted
-            .changed
-            .wait_while(wanted.lock(), |state| state.commits == written && !state.closing)
-            .unwrap_or_else(PoisonError::into_inner);
+        let waiting = |state: &mut State| {
+            state.idle = state.commits == written && !state.closing;
+            state.idle
+        };
+        let woken =
+            wanted.changed.wait_while(wanted.lock(), waiting).unwrap_or_else(PoisonError::into_inner);
         // Gather the commits of one interval; closing cuts it short.
         let (state, _) = wanted
             .changed
-            .wait_timeout_while(idle, interval, |state| !state.closing)
+            .wait_timeout_while(woken, interval, |state| !state.closing)
             .unwrap_or_else(PoisonError::into_inner);
         let (commits, closing) = (state.commits, state.closing);
         drop(state);

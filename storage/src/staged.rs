@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use plinth_identity::attempts::DayCounts;
 use plinth_identity::case::Case;
 use plinth_identity::gallery::{FeatureRow, GalleryEntry, Holder};
 use plinth_identity::id::{CaseId, LogPosition, Nonce, PartyId, RequestId, Sequence};
@@ -50,6 +51,8 @@ pub struct Staged {
     /// The time of the step. It goes into the head with whatever else is written, and is alone no reason to write.
     pub(crate) latest: Option<Timestamp>,
     pub(crate) rows: Rows,
+    /// Counts of relying parties' days, which change with every decision of theirs: sealed once, when the step is closed.
+    pub(crate) days: BTreeMap<[u8; 16], DayCounts>,
     /// The leaves that this step appends to the log, in order.
     pub(crate) leaves: Vec<[u8; 32]>,
     /// Until when the leaves can be signed under one root, if they are to be.
@@ -78,6 +81,7 @@ impl Staged {
             head: base,
             latest: None,
             rows: Rows::new(),
+            days: BTreeMap::new(),
             leaves: Vec::new(),
             together: None,
             conditions: BTreeMap::new(),
@@ -89,15 +93,16 @@ impl Staged {
         Arc::ptr_eq(&self.shared, shared)
     }
 
-    pub(crate) fn into_step(self) -> Step {
-        let Self { shared: _, base, head, latest, rows, leaves: _, together: _, conditions, unseen } = self;
+    pub(crate) fn into_step(mut self) -> Step {
+        self.seal_days();
+        let Self { base, head, latest, rows, conditions, unseen, .. } = self;
         Step { base, head, latest, rows, conditions, unseen }
     }
 
     /// Whether committing would write nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.head == self.base
+        self.rows.is_empty() && self.days.is_empty() && self.head == self.base
     }
 
     /// The head as this step leaves it, but for the number of commits.

@@ -84,7 +84,7 @@ struct Limits {
     /// (`limits`) Decisions that share one fsync at most.
     #[arg(long, env = "PLINTH_BATCH", value_name = "N")]
     batch: Option<u32>,
-    /// (`limits`) How far commits of a busy service are apart at least, up to 100 [default: 2].
+    /// (`limits`) How far commits of a busy service are apart at least, up to 100 [default: 4].
     #[arg(long, env = "PLINTH_COMMIT_INTERVAL_MS", value_name = "MILLISECONDS")]
     commit_interval_ms: Option<u32>,
     /// (`limits`) The largest message.

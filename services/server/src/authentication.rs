@@ -4,15 +4,17 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use plinth_identity::authentication::AuthenticationRequest;
 use plinth_identity::batch::SignatureForm;
 use plinth_identity::history::HistoryEvent;
+use plinth_identity::party::Party;
 use plinth_identity::statement::AuthenticationStatement;
 use plinth_proto::authentication::v1::authentication_service_server::AuthenticationService;
 use plinth_proto::authentication::v1::{
     self, AuthenticateManyRequest, AuthenticateManyResponse, AuthenticateRequest, AuthenticateResponse,
     GetPersonRequest, GetPersonResponse, RequestOtpRequest, RequestOtpResponse,
 };
-use plinth_proto::convert::authentication::{decode_authentication_request, encode_authentication_statement};
+use plinth_proto::convert::authentication::encode_authentication_statement;
 use plinth_proto::convert::batch::signature_form;
 use plinth_storage::StatementKind;
 use tokio::sync::mpsc;
@@ -110,10 +112,11 @@ async fn authenticate(
 pub(crate) async fn propose(
     core: &Arc<Core>,
     place: &Place,
-    admitted: Admitted,
+    admitted: Admitted<v1::AuthenticationRequest>,
     form: SignatureForm,
 ) -> Result<(Ask, Box<dyn Proposal>), Refusal> {
-    let question = question(&admitted)?;
+    let Admitted { party, body, ask, .. } = admitted;
+    let question = question(&party, body)?;
     // A few rows, nearly always in memory: handing them to another thread would cost more than reading them. Where a disk is
     // slow and the rows are not in memory, the event loop waits for it here.
     let proposal = if question.presented.evidence.fingers.is_none() {
@@ -122,7 +125,7 @@ pub(crate) async fn propose(
         let helper = Arc::clone(core);
         core.on_a_core(place, move || question.compared(&helper, Stand::Decoy)).await??
     };
-    Ok((Ask { form, ..admitted.ask }, Box::new(proposal)))
+    Ok((Ask { form, ..ask }, Box::new(proposal)))
 }
 
 /// What is asked about whom, by a party that may ask that.
@@ -132,11 +135,11 @@ pub(crate) struct Question {
 }
 
 /// Parses, and asks whether the party may ask that.
-pub(crate) fn question(admitted: &Admitted) -> Result<Question, Refusal> {
-    let request = decode_authentication_request(&admitted.verified)?;
-    request.evidence.entitled(&admitted.party.policy)?;
+pub(crate) fn question(party: &Party, body: v1::AuthenticationRequest) -> Result<Question, Refusal> {
+    let request = AuthenticationRequest::try_from(body)?;
+    request.evidence.entitled(&party.policy)?;
     let presented = Presented {
-        party: admitted.party.id.clone(),
+        party: party.id.clone(),
         identifier: request.identifier,
         evidence: request.evidence,
         purpose: request.header.purpose().to_owned(),

@@ -150,7 +150,7 @@ impl Default for Limits {
             in_flight: 1024,
             queue: 1024,
             batch: 256,
-            commit_interval_ms: 2,
+            commit_interval_ms: 4,
             message_bytes: 1 << 20,
             stream_window: 64,
             authentication_window: 1024,

@@ -9,6 +9,7 @@ use plinth_proto::evidence::v1::evidence_service_server::EvidenceServiceServer;
 use plinth_proto::registry::v1::registry_service_server::RegistryServiceServer;
 use plinth_proto::resident::v1::resident_service_server::ResidentServiceServer;
 use tokio::net::TcpListener;
+use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{Router as Routes, TcpIncoming};
 use tonic::transport::{Certificate, Identity, Server as Bound, ServerTlsConfig};
@@ -22,6 +23,7 @@ use crate::config::{ServeConfig, TlsConfig};
 use crate::core::Door;
 use crate::enrolment::Enrolments;
 use crate::evidence::Evidence;
+use crate::gathered::Gathered;
 use crate::metrics::WatchCalls;
 use crate::registry::Registry;
 use crate::resident::Residents;
@@ -50,7 +52,7 @@ impl Listener {
     /// Serves until `stop` is cancelled and every connection has closed. The caller bounds how long it waits for that.
     pub(crate) async fn serve(self, router: Router, stop: CancellationToken) -> Result<(), ServeError> {
         // Without it, the last segment of a small answer waits for the peer's delayed acknowledgement, some 40 ms.
-        let incoming = TcpIncoming::from(self.socket).with_nodelay(Some(true));
+        let incoming = TcpIncoming::from(self.socket).with_nodelay(Some(true)).map(|accepted| accepted.map(Gathered::new));
         router
             .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
             .await

@@ -16,8 +16,7 @@ use plinth_identity::policy::{EnrolmentDecision, MatchRates};
 use plinth_identity::reason::Reason;
 use plinth_identity::statement::{EnrolmentOutcome, EnrolmentStatement};
 use plinth_proto::convert::enrolment::{
-    Answer as EnrolManyAnswer, EnrolmentAsk, EnrolmentEntry, decode_enrolment_query,
-    decode_enrolment_request, encode_enrolment_statement,
+    Answer as EnrolManyAnswer, EnrolmentAsk, EnrolmentEntry, EnrolmentQuery, encode_enrolment_statement,
 };
 use plinth_proto::enrolment::v1::enrolment_service_server::EnrolmentService;
 use plinth_proto::enrolment::v1::{
@@ -117,8 +116,8 @@ async fn enrol(
         Admission::Decided(answer) => return Ok(core.replay(answer)),
         Admission::New(admitted) => admitted,
     };
-    let Admitted { verified, ask, .. } = *admitted;
-    let application = decode_enrolment_request(&verified)?;
+    let Admitted { body, ask, .. } = *admitted;
+    let application = Application::try_from(body)?;
     let helper = Arc::clone(core);
     let proposal = core.on_a_core(place, move || EnrolmentProposal::prepare(&helper, application)).await??;
     core.decide(place, ask, Box::new(proposal)).await
@@ -401,7 +400,7 @@ fn get(
     envelope: Option<envelope::v1::Envelope>,
 ) -> Result<EnrolmentEntry, Refusal> {
     let query = admit_query::<v1::EnrolmentQuery>(core, origin, envelope)?;
-    let EnrolmentAsk::One(id) = decode_enrolment_query(&query.verified)?.ask else {
+    let EnrolmentAsk::One(id) = EnrolmentQuery::try_from(query.body)?.ask else {
         return Err(Refusal::field("request_id", "is missing: name the enrolment you ask for"));
     };
     entry(core, &query.party.id, id)?
@@ -414,7 +413,7 @@ fn list(
     envelope: Option<envelope::v1::Envelope>,
 ) -> Result<ListEnrolmentsResponse, Refusal> {
     let query = admit_query::<v1::EnrolmentQuery>(core, origin, envelope)?;
-    let EnrolmentAsk::List(page) = decode_enrolment_query(&query.verified)?.ask else {
+    let EnrolmentAsk::List(page) = EnrolmentQuery::try_from(query.body)?.ask else {
         return Err(Refusal::field("list", "is missing: ask for a page"));
     };
     let after = page_after(&page, "list.page_token")?.map(LogPosition::new);

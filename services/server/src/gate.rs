@@ -33,22 +33,22 @@ pub(crate) trait SignedBody: prost::Message + Default {
 }
 
 /// A request that stands to be decided.
-pub(crate) struct Admitted {
+pub(crate) struct Admitted<B> {
     /// Who signed, in good standing.
     pub(crate) party: Arc<Party>,
-    /// The exact bytes that were signed, still to be parsed in full.
-    pub(crate) verified: Verified,
+    /// What was signed. Of it only the header has been looked at.
+    pub(crate) body: B,
     pub(crate) ask: Ask,
     header: RequestHeader,
     freshness: Freshness,
 }
 
 /// What the gate says of a request that is to be decided once.
-pub(crate) enum Admission {
+pub(crate) enum Admission<B> {
     /// These bytes were decided before; here is the answer.
     Decided(Answer),
     /// New, fresh, from a party in good standing.
-    New(Box<Admitted>),
+    New(Box<Admitted<B>>),
 }
 
 /// An envelope as it arrives: perhaps not at all.
@@ -81,7 +81,7 @@ pub(crate) fn admit<B: SignedBody>(
     core: &Core,
     origin: Origin,
     envelope: Option<envelope::v1::Envelope>,
-) -> Result<Admission, Refusal> {
+) -> Result<Admission<B>, Refusal> {
     let (party, verified) = verify(core, B::SIGNER, B::PAYLOAD_TYPE, envelope)?;
     admit_verified::<B>(core, origin, party, verified)
 }
@@ -92,7 +92,7 @@ pub(crate) fn admit_verified<B: SignedBody>(
     origin: Origin,
     party: Arc<Party>,
     verified: Verified,
-) -> Result<Admission, Refusal> {
+) -> Result<Admission<B>, Refusal> {
     let admitted = identify::<B>(core, &origin, party, verified)?;
     from_where(core, &origin, &admitted.party)?;
     let now = core.now()?;
@@ -109,7 +109,7 @@ pub(crate) fn admit_query<B: SignedBody>(
     core: &Core,
     origin: Origin,
     envelope: Option<envelope::v1::Envelope>,
-) -> Result<Admitted, Refusal> {
+) -> Result<Admitted<B>, Refusal> {
     let (party, verified) = verify(core, B::SIGNER, B::PAYLOAD_TYPE, envelope)?;
     let admitted = identify::<B>(core, &origin, party, verified)?;
     from_where(core, &origin, &admitted.party)?;
@@ -122,7 +122,7 @@ fn identify<B: SignedBody>(
     origin: &Origin,
     party: Arc<Party>,
     verified: Verified,
-) -> Result<Admitted, Refusal> {
+) -> Result<Admitted<B>, Refusal> {
     core.metrics.signed(origin.call.as_ref(), &party);
     let body: B = convert::decode_body(&verified)?;
     let header = convert::request_header(body.header().cloned())?;
@@ -147,11 +147,11 @@ fn identify<B: SignedBody>(
         deadline: header.deadline(&freshness),
         form: SignatureForm::Individual,
     };
-    Ok(Admitted { party, verified, ask, header, freshness })
+    Ok(Admitted { party, body, ask, header, freshness })
 }
 
 /// Freshness, then standing.
-fn welcome(core: &Core, now: Timestamp, admitted: Admitted) -> Result<Admitted, Refusal> {
+fn welcome<B>(core: &Core, now: Timestamp, admitted: Admitted<B>) -> Result<Admitted<B>, Refusal> {
     admitted.header.check_freshness(now, &admitted.freshness).map_err(|reason| {
         Refusal::at("header.issued_at_ms", reason, "see the server's time").with_time(now)
     })?;

@@ -18,6 +18,7 @@ mod edge;
 mod enrolment;
 mod evidence;
 mod gate;
+mod gathered;
 pub mod import;
 mod index;
 mod init;

@@ -14,7 +14,7 @@ use plinth_identity::reason::Reason;
 use plinth_identity::statement::OtpStatement;
 use plinth_identity::time::Timestamp;
 use plinth_proto::authentication::v1;
-use plinth_proto::convert::otp::{decode_otp_request, encode_otp_statement};
+use plinth_proto::convert::otp::encode_otp_statement;
 use plinth_storage::StatementKind;
 use rand::Rng as _;
 
@@ -35,19 +35,19 @@ pub(crate) async fn request(
 ) -> Result<Envelope, Refusal> {
     let admitted = match admit::<v1::OtpRequest>(core, origin, envelope)? {
         Admission::Decided(answer) => return Ok(core.replay(answer)),
-        Admission::New(admitted) => *admitted,
+        Admission::New(admitted) => admitted,
     };
     let ask = admitted.ask.clone();
     let helper = Arc::clone(core);
-    let proposal = core.on_a_core(place, move || prepare(&helper, &admitted)).await??;
+    let proposal = core.on_a_core(place, move || prepare(&helper, *admitted)).await??;
     let statement = core.decide(place, ask, Box::new(proposal)).await?;
     core.letters.notify_one();
     Ok(statement)
 }
 
-fn prepare(core: &Core, admitted: &Admitted) -> Result<CodeProposal, Refusal> {
-    let request = decode_otp_request(&admitted.verified)?;
-    let party = &admitted.party;
+fn prepare(core: &Core, admitted: Admitted<v1::OtpRequest>) -> Result<CodeProposal, Refusal> {
+    let Admitted { party, body, .. } = admitted;
+    let request = OtpRequest::try_from(body)?;
     if let Some(channel) = request.channels.iter().find(|channel| !core.config.delivery.serves(*channel)) {
         let description = match channel {
             Channel::Sms => "names SMS, for which this deployment has no sender",
@@ -55,8 +55,8 @@ fn prepare(core: &Core, admitted: &Admitted) -> Result<CodeProposal, Refusal> {
         };
         return Err(Refusal::at("channels", Reason::FactorUnavailable, description));
     }
-    allowed(party, &request)?;
-    CodeProposal::prepare(core, request, Arc::clone(party))
+    allowed(&party, &request)?;
+    CodeProposal::prepare(core, request, party)
 }
 
 /// Whether the party may have a code sent by what it names the person by. Depends on no record.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plinth_identity::authentication::Verdict;
+use plinth_identity::authentication::{PersonRequest, Verdict};
 use plinth_identity::dsse::Envelope;
 use plinth_identity::history::HistoryEvent;
 use plinth_identity::id::RequestDigest;
@@ -12,7 +12,7 @@ use plinth_identity::sealing::{SealedAttributes, person_info, seal_to};
 use plinth_identity::statement::PersonStatement;
 use plinth_proto::authentication::v1;
 use plinth_proto::convert::personal_data::{
-    decode_person_request, encode_person_attributes, encode_person_statement,
+    encode_person_attributes, encode_person_statement,
 };
 use plinth_storage::StatementKind;
 use rand::rngs::StdRng;
@@ -34,19 +34,19 @@ pub(crate) async fn get(
 ) -> Result<Envelope, Refusal> {
     let admitted = match admit::<v1::PersonRequest>(core, origin, envelope)? {
         Admission::Decided(answer) => return Ok(core.replay(answer)),
-        Admission::New(admitted) => *admitted,
+        Admission::New(admitted) => admitted,
     };
     let ask = admitted.ask.clone();
     let helper = Arc::clone(core);
-    let proposal = core.on_a_core(place, move || prepare(&helper, &admitted)).await??;
+    let proposal = core.on_a_core(place, move || prepare(&helper, *admitted)).await??;
     core.decide(place, ask, Box::new(proposal)).await
 }
 
-fn prepare(core: &Core, admitted: &Admitted) -> Result<PersonProposal, Refusal> {
-    let request = decode_person_request(&admitted.verified)?;
-    let party = &admitted.party;
+fn prepare(core: &Core, admitted: Admitted<v1::PersonRequest>) -> Result<PersonProposal, Refusal> {
+    let Admitted { party, body, ask, .. } = admitted;
+    let request = PersonRequest::try_from(body)?;
     request.evidence.entitled(&party.policy)?;
-    let key = entitled(party, request.attributes)?;
+    let key = entitled(&party, request.attributes)?;
     if !request.evidence.is_strong() {
         return Err(Refusal::at(
             "evidence.declared",
@@ -61,8 +61,8 @@ fn prepare(core: &Core, admitted: &Admitted) -> Result<PersonProposal, Refusal> 
         purpose: request.header.purpose().to_owned(),
     };
     let judged = compare(core, presented, Stand::Decoy)?;
-    let sealed = seal(&judged, request.attributes, &key, &admitted.ask.digest)?;
-    Ok(PersonProposal { judged, attributes: request.attributes, sealed, key, request: admitted.ask.digest })
+    let sealed = seal(&judged, request.attributes, &key, &ask.digest)?;
+    Ok(PersonProposal { judged, attributes: request.attributes, sealed, key, request: ask.digest })
 }
 
 /// Seals before it is known whether the answer is yes, so that the time taken does not tell.

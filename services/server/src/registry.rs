@@ -10,7 +10,7 @@ use plinth_identity::party::{Party, PartyKind, PartyStatus};
 use plinth_identity::reason::Reason;
 use plinth_identity::statement::{RegistryChange, RegistryStatement};
 use plinth_proto::convert::registry::{
-    Change, PartyRef, RegistryAsk, decode_registry_change, decode_registry_query, encode_registry_statement,
+    Change, PartyRef, RegistryAsk, RegistryOrder, RegistryQuery, encode_registry_statement,
 };
 use plinth_proto::envelope;
 use plinth_proto::registry::v1::backup_response::Step;
@@ -172,7 +172,7 @@ async fn change(door: &Door, origin: Origin, envelope: Signed, method: &str) -> 
         Admission::Decided(answer) => return Ok(Some((&core.replay(answer)).into())),
         Admission::New(admitted) => admitted,
     };
-    let order = order_for(method, decode_registry_change(&admitted.verified)?.change)?;
+    let order = order_for(method, RegistryOrder::try_from(admitted.body)?.change)?;
     let proposal = OrderProposal { administrator: admitted.party.id.clone(), order };
     let statement = core.decide(&place, admitted.ask, Box::new(proposal)).await?;
     Ok(Some((&statement).into()))
@@ -321,7 +321,7 @@ async fn back_up(
     envelope: Signed,
 ) -> Result<BackupSummary, Refusal> {
     let order = admit_query::<v1::RegistryChange>(core, origin, envelope)?;
-    let Change::Backup { directory } = decode_registry_change(&order.verified)?.change else {
+    let Change::Backup { directory } = RegistryOrder::try_from(order.body)?.change else {
         return Err(Refusal::field("backup", "is missing: name a directory on the server's machine"));
     };
     let path = PathBuf::from(&directory);
@@ -359,7 +359,7 @@ fn bytes_below(directory: &Path) -> u64 {
 
 fn get_index(core: &Core, origin: Origin, envelope: Signed) -> Result<v1::IndexState, Refusal> {
     let query = admit_query::<v1::RegistryQuery>(core, origin, envelope)?;
-    let RegistryAsk::Index = decode_registry_query(&query.verified)?.ask else {
+    let RegistryAsk::Index = RegistryQuery::try_from(query.body)?.ask else {
         return Err(Refusal::field("index", "is missing: ask for the index"));
     };
     let (settled, head) = (core.index.settled(), core.reader.head());
@@ -395,7 +395,7 @@ fn import_state(id: u32, row: &ImportRow) -> v1::ImportState {
 
 fn list_findings(core: &Core, origin: Origin, envelope: Signed) -> Result<ListFindingsResponse, Refusal> {
     let query = admit_query::<v1::RegistryQuery>(core, origin, envelope)?;
-    let RegistryAsk::Findings { import, page } = decode_registry_query(&query.verified)?.ask else {
+    let RegistryAsk::Findings { import, page } = RegistryQuery::try_from(query.body)?.ask else {
         return Err(Refusal::field("findings", "is missing: name an imported register"));
     };
     let after = page_after(&page, "findings.page_token")?.map(Sequence::new);
@@ -414,7 +414,7 @@ fn list_findings(core: &Core, origin: Origin, envelope: Signed) -> Result<ListFi
 
 fn get_case(core: &Core, origin: Origin, envelope: Signed) -> Result<v1::Case, Refusal> {
     let query = admit_query::<v1::RegistryQuery>(core, origin, envelope)?;
-    let RegistryAsk::Case(id) = decode_registry_query(&query.verified)?.ask else {
+    let RegistryAsk::Case(id) = RegistryQuery::try_from(query.body)?.ask else {
         return Err(Refusal::field("case_id", "is missing: name the case"));
     };
     cases::view(core, id)
@@ -422,7 +422,7 @@ fn get_case(core: &Core, origin: Origin, envelope: Signed) -> Result<v1::Case, R
 
 fn list_parties(core: &Core, origin: Origin, envelope: Signed) -> Result<ListPartiesResponse, Refusal> {
     let query = admit_query::<v1::RegistryQuery>(core, origin, envelope)?;
-    let RegistryAsk::Parties { kind, .. } = decode_registry_query(&query.verified)?.ask else {
+    let RegistryAsk::Parties { kind, .. } = RegistryQuery::try_from(query.body)?.ask else {
         return Err(Refusal::field("parties", "is missing: ask for a kind of party"));
     };
     // A deployment has hundreds of parties, not millions: one page holds them all.
@@ -435,7 +435,7 @@ fn list_parties(core: &Core, origin: Origin, envelope: Signed) -> Result<ListPar
 
 fn list_cases(core: &Core, origin: Origin, envelope: Signed) -> Result<ListCasesResponse, Refusal> {
     let query = admit_query::<v1::RegistryQuery>(core, origin, envelope)?;
-    let RegistryAsk::Cases { open_only, page } = decode_registry_query(&query.verified)?.ask else {
+    let RegistryAsk::Cases { open_only, page } = RegistryQuery::try_from(query.body)?.ask else {
         return Err(Refusal::field("cases", "is missing: ask for a page of cases"));
     };
     let after = page_after(&page, "cases.page_token")?.map(CaseId::new);

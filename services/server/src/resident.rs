@@ -16,7 +16,7 @@ use plinth_identity::time::Timestamp;
 use plinth_identity::virtual_number::{
     VirtualNumber, VirtualNumberKind, VirtualNumberRow, VirtualNumberState,
 };
-use plinth_proto::convert::resident::{decode_resident_request, encode_resident_statement};
+use plinth_proto::convert::resident::encode_resident_statement;
 use plinth_proto::resident::v1::resident_service_server::ResidentService;
 use plinth_proto::resident::v1::{
     self, CreateTotpRequest, CreateTotpResponse, CreateVirtualNumberRequest, CreateVirtualNumberResponse,
@@ -104,25 +104,25 @@ async fn act(
     let place = core.enter()?;
     let admitted = match admit::<v1::ResidentRequest>(&core, origin, envelope)? {
         Admission::Decided(answer) => return Ok(Some((&core.replay(answer)).into())),
-        Admission::New(admitted) => *admitted,
+        Admission::New(admitted) => admitted,
     };
     let ask = admitted.ask.clone();
     let helper = Arc::clone(&core);
-    let proposal = core.on_a_core(&place, move || prepare(&helper, &admitted, fits)).await??;
+    let proposal = core.on_a_core(&place, move || prepare(&helper, *admitted, fits)).await??;
     let statement: Envelope = core.decide(&place, ask, Box::new(proposal)).await?;
     Ok(Some((&statement).into()))
 }
 
 fn prepare(
     core: &Core,
-    admitted: &Admitted,
+    admitted: Admitted<v1::ResidentRequest>,
     fits: fn(&ResidentAction) -> bool,
 ) -> Result<ActProposal, Refusal> {
-    let party = &admitted.party;
+    let Admitted { party, body, .. } = admitted;
     if !party.policy.resident_agent {
         return Err(Reason::NotResidentAgent.into());
     }
-    let request = decode_resident_request(&admitted.verified)?;
+    let request = ResidentRequest::try_from(body)?;
     if !fits(&request.action) {
         return Err(Refusal::field("action", "is not the action that this method makes"));
     }

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::ServeConfig;
 use crate::core::Core;
 use crate::directory::Directory;
-use crate::gate::{Admission, Origin, admit};
+use crate::gate::{Admission, Admitted, Origin, admit};
 use crate::index::Index;
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
@@ -97,11 +97,12 @@ impl Trial {
     ) -> Result<Answer, Refusal> {
         let admitted = match admit::<AuthenticationRequest>(&self.core, Origin::default(), envelope)? {
             Admission::Decided(answer) => return Ok(answer),
-            Admission::New(admitted) => admitted,
+            Admission::New(admitted) => *admitted,
         };
-        let proposal = Box::new(question(&admitted)?.compared(&self.core, stand)?);
+        let Admitted { party, body, ask, .. } = admitted;
+        let proposal = Box::new(question(&party, body)?.compared(&self.core, stand)?);
         let now = self.core.now()?;
-        match self.committer.sit(staged, &mut Vec::new(), now, admitted.ask.clone(), proposal)? {
+        match self.committer.sit(staged, &mut Vec::new(), now, ask, proposal)? {
             Considered::Answered(answer, _) => Ok(answer),
             Considered::Overtaken(_) => Err(Refusal::overloaded()),
         }

@@ -42,8 +42,11 @@ impl Name {
         if !text.chars().any(|c| c.is_alphabetic() && !is_invisible(c)) {
             return Err(FieldViolation::malformed("", "must contain at least one letter"));
         }
-        let words = Words::of(text);
-        let words = Words::joined(words.iter().filter(|word| !TITLES.contains(word)));
+        let mut words = Words::of(text);
+        let is_title = |word: &&str| TITLES.contains(word);
+        if words.iter().any(|word| is_title(&word)) {
+            words = Words::joined(words.iter().filter(|word| !is_title(word)));
+        }
         Ok(Self { text: Zeroizing::new(text.to_owned()), words })
     }
 
