@@ -169,9 +169,14 @@ impl World {
 
     /// A further connection of a relying party that is registered already.
     pub async fn relying_party_again(&self, name: &str) -> RelyingParty {
+        self.relying_party_over(self.connect().await, name)
+    }
+
+    /// The same over a connection of the test's own.
+    #[must_use]
+    pub fn relying_party_over(&self, connection: Connection, name: &str) -> RelyingParty {
         let key = Arc::new(signing_key(name_seed(name)));
-        RelyingParty::new(self.connect().await, party_id(name), key, self.trust.clone())
-            .with_retry(Retry::none())
+        RelyingParty::new(connection, party_id(name), key, self.trust.clone()).with_retry(Retry::none())
     }
 
     /// Registers a party through the admin listener.

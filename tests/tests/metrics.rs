@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use plinth_client::AuthenticationDraft;
+use plinth_client::{AuthenticationDraft, RelyingParty};
 use plinth_identity::Verdict;
 use plinth_identity::number::IdentityNumber;
 use plinth_identity::party::{Quotas, RelyingPartyPolicy};
@@ -18,6 +19,39 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_stream::StreamExt as _;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_caller_has_stopped_waiting_for_is_not_decided() {
+    let mut world = World::with(|config| {
+        with_metrics(config);
+        config.limits.commit_interval_ms = 100;
+    })
+    .await;
+    let number = enrol(&world, 0).await;
+    let bank = world.relying_party("bank", false).await;
+    let impatient = world.connect().await.with_deadline(Duration::from_millis(20));
+    let hasty = world.relying_party_over(impatient, "bank");
+    let ask = |by: &RelyingParty| by.request(question(number, "Asha Rao"), world.now()).unwrap();
+    let mut undecided = None;
+    for _ in 0..200 {
+        // The first of two is decided at once or soon; meanwhile the second waits for its commit, a tenth of a second away.
+        let before = bank.authenticate(&ask(&bank)).await.unwrap().statement.header.log_position;
+        let late = ask(&bank);
+        let left = value(&scrape(&world).await, "plinth_abandoned_total");
+        let gone = hasty.authenticate(&late).await.is_err();
+        let after = bank.authenticate(&ask(&bank)).await.unwrap().statement.header.log_position;
+        if gone && value(&scrape(&world).await, "plinth_abandoned_total") > left {
+            assert_eq!(after.get(), before.get() + 1, "it was decided for nobody");
+            undecided = Some((late, after));
+            break;
+        }
+    }
+    let (late, after) = undecided.expect("a caller who leaves while the service gathers");
+    // Nothing is held against the request: it is decided when somebody waits for it.
+    let answer = bank.authenticate(&late).await.unwrap().statement;
+    assert_eq!((answer.verdict, answer.header.log_position.get()), (Verdict::Yes, after.get() + 1));
+    world.stop().await;
+}
 
 /// People enrolled: enough that one enrolment's search after another verifies ten people.
 const PEOPLE: u64 = 12;

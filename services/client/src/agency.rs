@@ -115,7 +115,7 @@ impl Agency {
         let by = &self.0;
         let response = by
             .retry
-            .run(|| {
+            .run(by.connection.allowance(), || {
                 let mut client = client(&by.connection);
                 let message = v1::EnrolRequest { envelope: Some(request.envelope().into()) };
                 let message = by.connection.timed(message);
@@ -157,7 +157,7 @@ impl Agency {
         let query = self.query(EnrolmentAsk::One(request_id), now)?;
         let response = by
             .retry
-            .run(|| {
+            .run(by.connection.allowance(), || {
                 let mut client = client(&by.connection);
                 let message = v1::GetEnrolmentRequest { envelope: Some(query.envelope().into()) };
                 let message = by.connection.timed(message);
@@ -191,7 +191,7 @@ impl Agency {
         let query = self.query(EnrolmentAsk::List(page), now)?;
         let response = by
             .retry
-            .run(|| {
+            .run(by.connection.allowance(), || {
                 let mut client = client(&by.connection);
                 let message = v1::ListEnrolmentsRequest { envelope: Some(query.envelope().into()) };
                 let message = by.connection.timed(message);
@@ -219,7 +219,7 @@ impl Agency {
         let query = self.capture_query(fingers, now)?;
         let response = by
             .retry
-            .run(|| {
+            .run(by.connection.allowance(), || {
                 let mut client = client(&by.connection);
                 let message = v1::CheckCaptureRequest { envelope: Some(query.envelope().into()) };
                 let message = by.connection.timed(message);

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use plinth_identity::dsse::{Envelope, payload_type};
@@ -8,9 +9,10 @@ use plinth_proto::evidence::v1::GetServiceInfoRequest;
 use plinth_proto::evidence::v1::evidence_service_client::EvidenceServiceClient;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Response};
+use tower::retry::budget::TpsBudget;
 
 use crate::error::ClientError;
-use crate::retry::Retry;
+use crate::retry::{Retry, allowance};
 use crate::trust::Trust;
 use crate::verify::{self, VerifyError};
 
@@ -18,11 +20,14 @@ use crate::verify::{self, VerifyError};
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A connection to one listener of a service. Clones share it; calls of all of them travel side by side, and a lost
-/// connection is made again by the next call.
+/// connection is made again by the next call. They also share what may be sent again after failures: one in five of the last
+/// ten seconds' calls, and 20 besides.
 #[derive(Debug, Clone)]
 pub struct Connection {
     channel: Channel,
     deadline: Duration,
+    /// What all clones together may send again.
+    allowance: Arc<TpsBudget>,
 }
 
 /// The client's side of mutual TLS, PEM.
@@ -58,7 +63,7 @@ impl Connection {
     /// [`ClientError::Url`], [`ClientError::Tls`], or [`ClientError::Transport`] if nobody answers there.
     pub async fn open(url: &str, tls: Option<&ClientTls>) -> Result<Self, ClientError> {
         let channel = endpoint(url, tls)?.connect().await?;
-        Ok(Self { channel, deadline: DEADLINE })
+        Ok(Self::over(channel))
     }
 
     /// The same without waiting: the first call connects. Must be called within a Tokio runtime.
@@ -66,7 +71,15 @@ impl Connection {
     /// # Errors
     /// [`ClientError::Url`] or [`ClientError::Tls`].
     pub fn lazy(url: &str, tls: Option<&ClientTls>) -> Result<Self, ClientError> {
-        Ok(Self { channel: endpoint(url, tls)?.connect_lazy(), deadline: DEADLINE })
+        Ok(Self::over(endpoint(url, tls)?.connect_lazy()))
+    }
+
+    fn over(channel: Channel) -> Self {
+        Self { channel, deadline: DEADLINE, allowance: Arc::new(allowance()) }
+    }
+
+    pub(crate) fn allowance(&self) -> &TpsBudget {
+        &self.allowance
     }
 
     /// The same connection with another deadline for each try of each call (30 seconds unless set). The service is told,
@@ -90,7 +103,7 @@ impl Connection {
     /// [`ClientError::Answer`] if no key that it names has signed it; otherwise as every call.
     pub async fn service_info(&self) -> Result<SignedInfo, ClientError> {
         let response = Retry::default()
-            .run(|| {
+            .run(&self.allowance, || {
                 let mut client = EvidenceServiceClient::new(self.channel());
                 let request = self.timed(GetServiceInfoRequest {});
                 async move {

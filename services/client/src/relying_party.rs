@@ -251,7 +251,7 @@ impl RelyingParty {
         F: Future<Output = Result<Response<T>, tonic::Status>>,
     {
         let connection = &self.0.connection;
-        let answer = self.0.retry.run(|| {
+        let answer = self.0.retry.run(connection.allowance(), || {
             let answer = rpc(connection.clone(), Some(request.envelope().into()));
             async move { answer.await.map(Response::into_inner).map_err(ClientError::from) }
         });

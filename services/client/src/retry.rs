@@ -3,9 +3,19 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 use tokio::time::{Instant, sleep};
+use tower::retry::budget::{Budget as _, TpsBudget};
 use tracing::debug;
 
 use crate::error::ClientError;
+
+/// What the calls of one connection may send again, all together: one in five of the last ten seconds' calls, and 20 besides.
+/// Clients that all repeat themselves would keep a service that has too much to do from ever catching up.
+pub(crate) fn allowance() -> TpsBudget {
+    const SECONDS: u64 = 10;
+    const A_SECOND: u32 = 2;
+    const SHARE: f32 = 0.2;
+    TpsBudget::new(Duration::from_secs(SECONDS), A_SECOND, SHARE)
+}
 
 /// How often, and for how long, the same bytes are sent again while the reason may pass.
 ///
@@ -43,8 +53,9 @@ impl Retry {
         Self { attempts: 1, budget: Duration::ZERO, base: Duration::ZERO, cap: Duration::ZERO }
     }
 
-    /// Calls until it succeeds, fails for good, or the schedule ends; returns the last outcome.
-    pub(crate) async fn run<T, C, F>(&self, mut call: C) -> Result<T, ClientError>
+    /// Calls until it succeeds, fails for good, or the schedule ends; returns the last outcome. So it does where the
+    /// connection's `allowance` has no retry left.
+    pub(crate) async fn run<T, C, F>(&self, allowance: &TpsBudget, mut call: C) -> Result<T, ClientError>
     where
         C: FnMut() -> F,
         F: Future<Output = Result<T, ClientError>>,
@@ -52,6 +63,7 @@ impl Retry {
         let mut rng: StdRng = rand::make_rng();
         let begun = Instant::now();
         let mut tried = 0;
+        allowance.deposit();
         loop {
             let error = match call().await {
                 Ok(value) => return Ok(value),
@@ -59,6 +71,10 @@ impl Retry {
             };
             tried += 1;
             let Some(pause) = self.pause(tried, begun.elapsed(), &error, &mut rng) else { return Err(error) };
+            if !allowance.withdraw() {
+                debug!(tried, %error, "not sent again: too many of this connection's calls fail");
+                return Err(error);
+            }
             debug!(tried, pause_ms = pause.as_millis(), %error, "sending the same bytes again");
             sleep(pause).await;
         }
@@ -136,6 +152,35 @@ mod tests {
         assert_eq!(retry.pause(1, retry.budget + Duration::from_millis(1), &lost(), &mut rng), None);
         assert_eq!(retry.pause(1, Duration::ZERO, &overloaded(Duration::from_secs(11)), &mut rng), None);
         assert_eq!(Retry::none().pause(1, Duration::ZERO, &lost(), &mut rng), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_fails_everybody_is_not_asked_twice_by_everybody() {
+        const CALLS: u32 = 1_000;
+        let allowance = allowance();
+        let mut asked = 0;
+        for _ in 0..CALLS {
+            let outcome: Result<(), _> = Retry { cap: Duration::ZERO, ..Retry::default() }
+                .run(&allowance, || {
+                    asked += 1;
+                    std::future::ready(Err(lost()))
+                })
+                .await;
+            assert!(outcome.is_err());
+        }
+        assert!((1_150..=1_250).contains(&asked), "{asked} of {CALLS}");
+        // One that fails now and then is asked again each time.
+        let allowance = super::allowance();
+        for _ in 0..20 {
+            let mut tries = 0;
+            let outcome: Result<(), _> = Retry::default()
+                .run(&allowance, || {
+                    tries += 1;
+                    std::future::ready(if tries == 1 { Err(lost()) } else { Ok(()) })
+                })
+                .await;
+            assert!(outcome.is_ok());
+        }
     }
 
     #[test]
