@@ -154,13 +154,14 @@ mod tests {
         assert_eq!(Retry::none().pause(1, Duration::ZERO, &lost(), &mut rng), None);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_service_that_fails_everybody_is_not_asked_twice_by_everybody() {
         const CALLS: u32 = 1_000;
+        let at_once = Retry { cap: Duration::ZERO, ..Retry::default() };
         let allowance = allowance();
         let mut asked = 0;
         for _ in 0..CALLS {
-            let outcome: Result<(), _> = Retry { cap: Duration::ZERO, ..Retry::default() }
+            let outcome: Result<(), _> = at_once
                 .run(&allowance, || {
                     asked += 1;
                     std::future::ready(Err(lost()))
@@ -173,7 +174,7 @@ mod tests {
         let allowance = super::allowance();
         for _ in 0..20 {
             let mut tries = 0;
-            let outcome: Result<(), _> = Retry::default()
+            let outcome: Result<(), _> = at_once
                 .run(&allowance, || {
                     tries += 1;
                     std::future::ready(if tries == 1 { Err(lost()) } else { Ok(()) })
