@@ -115,8 +115,7 @@ fn keep(folder: &Folder, keys: &KeyRing, wanted: &Wanted, mut written: u64, inte
             state.idle = state.commits == written && !state.closing;
             state.idle
         };
-        let woken =
-            wanted.changed.wait_while(wanted.lock(), waiting).unwrap_or_else(PoisonError::into_inner);
+        let woken = wanted.changed.wait_while(wanted.lock(), waiting).unwrap_or_else(PoisonError::into_inner);
         // Gather the commits of one interval; closing cuts it short.
         let (state, _) = wanted
             .changed

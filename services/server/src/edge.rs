@@ -52,7 +52,9 @@ impl Listener {
     /// Serves until `stop` is cancelled and every connection has closed. The caller bounds how long it waits for that.
     pub(crate) async fn serve(self, router: Router, stop: CancellationToken) -> Result<(), ServeError> {
         // Without it, the last segment of a small answer waits for the peer's delayed acknowledgement, some 40 ms.
-        let incoming = TcpIncoming::from(self.socket).with_nodelay(Some(true)).map(|accepted| accepted.map(Gathered::new));
+        let incoming = TcpIncoming::from(self.socket)
+            .with_nodelay(Some(true))
+            .map(|accepted| accepted.map(Gathered::new));
         router
             .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
             .await

@@ -11,9 +11,7 @@ use plinth_identity::reason::Reason;
 use plinth_identity::sealing::{SealedAttributes, person_info, seal_to};
 use plinth_identity::statement::PersonStatement;
 use plinth_proto::authentication::v1;
-use plinth_proto::convert::personal_data::{
-    encode_person_attributes, encode_person_statement,
-};
+use plinth_proto::convert::personal_data::{encode_person_attributes, encode_person_statement};
 use plinth_storage::StatementKind;
 use rand::rngs::StdRng;
 use zeroize::Zeroizing;
