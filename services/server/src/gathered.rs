@@ -84,3 +84,51 @@ impl AsyncWrite for Gathered {
         Pin::new(&mut self.socket).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (Gathered, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (Gathered::new(listener.accept().await.unwrap().0), peer)
+    }
+
+    // One thread: what runs before what is certain.
+    #[tokio::test]
+    async fn whoever_is_ready_goes_before_a_write() {
+        const OTHERS: usize = 20;
+        let (mut gathered, mut peer) = pair().await;
+        for _ in 0..3 {
+            let answered = Arc::new(AtomicUsize::new(0));
+            for _ in 0..OTHERS {
+                let answered = Arc::clone(&answered);
+                tokio::spawn(async move { answered.fetch_add(1, Ordering::Relaxed) });
+            }
+            gathered.write_all(b"ready").await.unwrap();
+            assert_eq!(answered.load(Ordering::Relaxed), OTHERS, "they had no chance to join");
+            // More of the same write does not wait again.
+            tokio::spawn(async move { answered.fetch_add(1, Ordering::Relaxed) });
+            gathered.write_all(b"more").await.unwrap();
+            let mut received = [0; 9];
+            peer.read_exact(&mut received).await.unwrap();
+            assert_eq!(&received, b"readymore");
+            // The connection is looked after anew: it reads first.
+            peer.write_all(b"?").await.unwrap();
+            gathered.read_exact(&mut [0]).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn small_messages_are_copied_behind_one_another() {
+        assert!(!pair().await.0.is_write_vectored());
+    }
+}
