@@ -10,9 +10,8 @@ use prost::Message as _;
 use crate::list::{List, yes};
 use crate::says;
 use crate::signed::{
-    FIRST_POSITION, POSITION, REQUEST, STATEMENT, TOKEN, bank, below_in_two_parts, newer, number_of,
-    planted, request, request_below, request_body, service, sound, statement, stating, with_key_id,
-    with_signature,
+    FIRST_POSITION, POSITION, REQUEST, STATEMENT, TOKEN, bank, below_in_two_parts, newer, number_of, planted,
+    request, request_below, request_body, service, sound, statement, stating, with_key_id, with_signature,
 };
 
 pub(crate) fn sound_alone(list: &mut List) {
